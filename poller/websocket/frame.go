@@ -1,0 +1,114 @@
+package websocket
+
+import (
+	"encoding/binary"
+
+	"github.com/gobwas/ws"
+)
+
+// maxHeader is the longest header of a client's frame: 2 bytes, 8 of length, 4
+// of mask (RFC 6455 §5.2).
+const maxHeader = ws.MaxHeaderSize
+
+// headroom is what a message in memory of its own keeps in front of its
+// payload, so that a server's header can be written there.
+const headroom = 10
+
+// Errors in a header that ws.CheckHeader does not look for.
+const (
+	errLength    = ws.ProtocolError("frame length not in its shortest form")
+	errLengthMSB = ws.ProtocolError("frame length with its top bit set")
+)
+
+// parseHeader reads the header at the front of b; n is its length, 0 when b
+// does not hold all of it. An error is returned as soon as the bytes there are
+// prove it, whatever may follow (RFC 6455 §5.2).
+func parseHeader(b []byte, s ws.State) (h ws.Header, n int, err error) {
+	if len(b) == 0 {
+		return h, 0, nil
+	}
+	h.Fin = b[0]&0x80 != 0
+	h.Rsv = b[0] >> 4 & 7
+	h.OpCode = ws.OpCode(b[0] & 0x0f)
+	h.Masked = true
+	n = 6
+	if len(b) > 1 {
+		h.Masked = b[1]&0x80 != 0
+		h.Length = int64(b[1] & 0x7f)
+	}
+	if err = ws.CheckHeader(h, s); err != nil || len(b) < 2 {
+		return h, 0, err
+	}
+	if h.Length >= 126 {
+		if n, err = parseLength(b, &h); n == 0 {
+			return h, 0, err
+		}
+	}
+	if len(b) < n {
+		return h, 0, nil
+	}
+	h.Mask = [4]byte(b[n-4 : n])
+	return h, n, nil
+}
+
+// parseLength reads a length of 16 or 64 bits: the shortest form is a must
+// (RFC 6455 §5.2), and the most significant bit of the long one is 0. n is the
+// length of the whole header, 0 when not all of the length is there.
+func parseLength(b []byte, h *ws.Header) (n int, err error) {
+	if h.Length == 126 {
+		if len(b) < 4 {
+			return 0, nil
+		}
+		h.Length = int64(binary.BigEndian.Uint16(b[2:]))
+		if h.Length < 126 {
+			return 0, errLength
+		}
+		return 8, nil
+	}
+	if len(b) > 2 && b[2]&0x80 != 0 {
+		return 0, errLengthMSB
+	}
+	if len(b) < 10 {
+		return 0, nil
+	}
+	h.Length = int64(binary.BigEndian.Uint64(b[2:]))
+	if h.Length < 1<<16 {
+		return 0, errLength
+	}
+	return 14, nil
+}
+
+// headerLen is the length of a server's header for a payload of n bytes.
+func headerLen(n int) int {
+	switch {
+	case n < 126:
+		return 2
+	case n < 1<<16:
+		return 4
+	}
+	return 10
+}
+
+// putHeader writes the header of a whole message of n bytes to the front of b:
+// never masked, the shortest length, no RSV bits (RFC 6455 §5.1, §5.2).
+func putHeader(b []byte, op ws.OpCode, n int) {
+	b[0] = 0x80 | byte(op)
+	switch {
+	case n < 126:
+		b[1] = byte(n)
+	case n < 1<<16:
+		b[1] = 126
+		binary.BigEndian.PutUint16(b[2:], uint16(n))
+	default:
+		b[1] = 127
+		binary.BigEndian.PutUint64(b[2:], uint64(n))
+	}
+}
+
+// AppendFrame appends a server's frame: op, final, p as its payload.
+func AppendFrame(dst []byte, op ws.OpCode, p []byte) []byte {
+	var h [headroom]byte
+	putHeader(h[:], op, len(p))
+	dst = append(dst, h[:headerLen(len(p))]...)
+	return append(dst, p...)
+}
