@@ -116,7 +116,7 @@ func closeFor(err error) CloseError {
 		panicked *PanicError
 	)
 	switch {
-	case errors.As(err, &end):
+	case errors.As(err, &end) && (end.Cause != CauseHandler || end.Code == 0 || validCode(end.Code)):
 		return end
 	case errors.As(err, &protocol):
 		return CloseError{Code: ws.StatusProtocolError, Reason: string(protocol), Cause: CauseProtocol}

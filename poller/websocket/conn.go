@@ -1,6 +1,8 @@
 package websocket
 
 import (
+	"encoding/binary"
+	"fmt"
 	"net/netip"
 	"runtime/debug"
 	"time"
@@ -66,7 +68,7 @@ type Work struct {
 	scanned int // bytes of a request's head that hold no blank line
 	done    int // payload bytes of the kept frame that are unmasked already
 
-	message   []byte        // headroom and payload of a message in memory of its own
+	message   []byte        // headroom and payload of a message in memory of its own; nil before its first byte
 	began     time.Duration // when the message began
 	op        ws.OpCode     // of the message
 	inMessage bool          // its last frame has not come
@@ -131,7 +133,7 @@ func NewConn(l Loop, routes *Routes) *Conn {
 // st its State, w its Work or nil.
 func (c *Conn) Bind(id uint64, st *State, w *Work) {
 	c.id, c.st, c.work = id, st, w
-	if st.phase != phaseHTTP {
+	if st.flags&flagUpgraded != 0 {
 		c.rt = c.route()
 	}
 }
@@ -165,7 +167,7 @@ func (c *Conn) working() *Work {
 
 // Limits are those of the connection's route.
 func (c *Conn) Limits() *Limits {
-	if c.st.phase == phaseHTTP {
+	if c.st.flags&flagUpgraded == 0 {
 		return &c.routes.limits
 	}
 	return &c.rt.Limits
@@ -180,7 +182,7 @@ func (c *Conn) Send(op ws.OpCode, p []byte) error {
 	if c.st.phase != phaseOpen {
 		return ErrGone
 	}
-	if !c.inEvent && c.full(len(p)) {
+	if !c.inEvent && c.full() {
 		return ErrBacklog
 	}
 	if !c.inPlace(op, p) {
@@ -194,7 +196,7 @@ func (c *Conn) SendRaw(b []byte) error {
 	if c.st.phase == phaseEnded {
 		return ErrGone
 	}
-	if !c.inEvent && c.full(len(b)) {
+	if !c.inEvent && c.full() {
 		return ErrBacklog
 	}
 	c.out = append(c.spill(), b...)
@@ -203,7 +205,7 @@ func (c *Conn) SendRaw(b []byte) error {
 
 // full reports whether the unsent output is above the high-water mark already.
 // One message more than the mark may thus be held, never two.
-func (c *Conn) full(int) bool {
+func (c *Conn) full() bool {
 	n := len(c.out)
 	if c.work != nil {
 		n += c.work.Backlog
@@ -250,12 +252,16 @@ func (c *Conn) Flush() error { return c.loop.Flush(c) }
 
 // Close sends a close frame; what the peer sends until it answers is dropped.
 // Code 0 sends one without a body. It does nothing on a connection that is
-// closing already.
+// closing already, and fails for a code that must not travel (RFC 6455 §7.4).
 func (c *Conn) Close(code ws.StatusCode, reason string) error {
-	return c.shut(CloseError{Code: code, Reason: reason})
+	if code != 0 && !validCode(code) {
+		return fmt.Errorf("websocket: close code %d must not be sent", code)
+	}
+	return c.Shut(CloseError{Code: code, Reason: reason})
 }
 
-func (c *Conn) shut(e CloseError) error {
+// Shut is Close for e; the connection is counted under its Cause.
+func (c *Conn) Shut(e CloseError) error {
 	if c.st.phase != phaseOpen {
 		return ErrGone
 	}
@@ -277,7 +283,22 @@ func (c *Conn) closed(e CloseError) {
 }
 
 // End ends the connection without a close frame.
-func (c *Conn) End(how End) { c.loop.End(c, how) }
+func (c *Conn) End(how End) {
+	if c.st.phase != phaseClosing {
+		c.st.control = uint16(CauseHandler)
+	}
+	c.st.phase = phaseEnded
+	c.closed(CloseError{Code: ws.StatusAbnormalClosure, Cause: CauseHandler})
+	c.loop.End(c, how)
+}
+
+// Ping sends a ping whose payload is the loop's clock in nanoseconds, so that
+// the answer tells the round trip without anything kept.
+func (c *Conn) Ping() error {
+	var p [8]byte
+	binary.BigEndian.PutUint64(p[:], uint64(c.loop.Now()))
+	return c.Send(ws.OpPing, p[:])
+}
 
 // Pause stops reading until Resume: TCP pushes back to the peer. Frames that
 // were read already are kept.

@@ -1,0 +1,345 @@
+package websocket
+
+import (
+	"math"
+	"unicode/utf8"
+
+	"github.com/gobwas/ws"
+)
+
+// next takes the frame, or the part of one, at in[at:]. It returns how many
+// bytes it took; 0: more must arrive first, or it must wait.
+func (c *Conn) next(in []byte, at int) (n int, err error) {
+	w := c.work
+	if w != nil && w.left > 0 {
+		return c.more(w, in[at:])
+	}
+	state := ws.StateServerSide
+	if w != nil && w.inMessage {
+		state |= ws.StateFragmented
+	}
+	h, n, err := parseHeader(in[at:], state)
+	if n == 0 || err != nil {
+		return 0, err
+	}
+	if h.OpCode.IsControl() {
+		return c.control(in, at, h, n)
+	}
+	if c.st.phase == phaseClosing {
+		c.skip(h)
+		return n, nil
+	}
+	if h.Fin && state == ws.StateServerSide {
+		return c.single(in, at, h, n)
+	}
+	return n, c.fragment(h)
+}
+
+// single takes a message of one frame, at in[at:], with a header of n bytes. In
+// the usual case it is whole: unmasked where it lies, or moved by the few bytes
+// that join it to the run.
+func (c *Conn) single(in []byte, at int, h ws.Header, n int) (int, error) {
+	size := int(h.Length)
+	if max := c.rt.Limits.MaxMessage; max >= 0 && h.Length > int64(max) || h.Length > math.MaxInt32 {
+		return 0, ErrMessageTooBig
+	}
+	if len(in)-at-n < size {
+		if n+size > tailMax {
+			return n, c.fragment(h)
+		}
+		return 0, c.keep(in[at:], h, n)
+	}
+	p := c.unmask(in, at, h, n)
+	if h.OpCode == ws.OpText && !utf8.Valid(p) {
+		return 0, ErrInvalidUTF8
+	}
+	if err := c.deliver(h.OpCode, p); err != nil {
+		return n + size, err
+	}
+	return n + size, nil
+}
+
+// unmask makes the payload of a whole frame readable, joined to the run if
+// there is one: what is in front of it has been taken, and the server's header
+// is 4 bytes shorter than the client's, so there is always room to the left.
+func (c *Conn) unmask(in []byte, at int, h ws.Header, n int) []byte {
+	size, from, done := int(h.Length), at+n, 0
+	if c.work != nil && c.work.done > 0 {
+		done, c.work.done, c.work.checked = c.work.done, 0, 0
+	}
+	to := from
+	if c.runEnd > 0 && len(c.out) == 0 {
+		to = c.runEnd + headerLen(size)
+		copy(in[to:], in[from:from+size])
+	}
+	p := in[to : to+size : to+size]
+	ws.Cipher(p[done:], h.Mask, done)
+	c.curAt, c.curEnd = to, to+size
+	return p
+}
+
+// keep unmasks and checks what has arrived of a frame that the mover keeps.
+func (c *Conn) keep(b []byte, h ws.Header, n int) error {
+	w, p := c.working(), b[n:]
+	if w.done == 0 {
+		w.began = c.loop.Now()
+	}
+	ws.Cipher(p[w.done:], h.Mask, w.done)
+	w.done = len(p)
+	if h.OpCode != ws.OpText {
+		return nil
+	}
+	return w.check(p, false)
+}
+
+// check validates the text p as far as it has come: the first w.checked bytes
+// are known to be good. It fails as soon as the text cannot become UTF-8
+// (RFC 6455 §8.1), whatever may follow.
+func (w *Work) check(p []byte, final bool) error {
+	p = p[w.checked:]
+	tail := 0
+	if !final {
+		tail = openRune(p)
+	}
+	if !utf8.Valid(p[:len(p)-tail]) {
+		return ErrInvalidUTF8
+	}
+	w.checked += len(p) - tail
+	return nil
+}
+
+// openRune is the length of the incomplete but so far valid rune at the end of
+// p: 0 to 3 bytes.
+func openRune(p []byte) int {
+	for n := 1; n <= 3 && n <= len(p); n++ {
+		if b := p[len(p)-n:]; utf8.RuneStart(b[0]) {
+			if utf8.FullRune(b) {
+				return 0
+			}
+			return n
+		}
+	}
+	return 0
+}
+
+// deliver hands a whole message to the handler.
+func (c *Conn) deliver(op ws.OpCode, p []byte) error {
+	if c.st.Messages < math.MaxUint32 {
+		c.st.Messages++
+	}
+	var err error
+	if c.rt.Message != nil {
+		err = c.rt.Message(c, op, p)
+	}
+	if raceEnabled && c.curEnd >= 0 {
+		poison(p) // dead on return; what was sent in place is overwritten by Sent
+	}
+	c.curEnd = -1
+	return c.handled(err)
+}
+
+// fragment begins a frame that goes into memory of the message: one of several
+// fragments, or one that is too long to be kept as it came. Nothing is reserved
+// by what the header declares.
+func (c *Conn) fragment(h ws.Header) error {
+	w := c.working()
+	if !w.inMessage {
+		w.began, w.op, w.fragments, w.checked = c.loop.Now(), h.OpCode, 0, 0
+	}
+	w.fragments++
+	l := &c.rt.Limits
+	if l.MaxFragments > 0 && w.fragments > l.MaxFragments {
+		return ErrFragments
+	}
+	// Compared without adding, so that the sum cannot overflow.
+	have := int64(len(w.payload()))
+	if l.MaxMessage >= 0 && h.Length > int64(l.MaxMessage)-have || h.Length > math.MaxInt32-have {
+		return ErrMessageTooBig
+	}
+	w.inMessage = true
+	w.frame, w.left = h, int(h.Length)
+	if w.left == 0 {
+		return c.arrived(w, nil)
+	}
+	return nil
+}
+
+// more takes what b has of the frame under way.
+func (c *Conn) more(w *Work, b []byte) (n int, err error) {
+	n = min(len(b), w.left)
+	if c.st.phase == phaseClosing { // a data frame around our close frame
+		w.left -= n
+		return n, nil
+	}
+	at := len(w.message)
+	if n == w.left && w.frame.Fin && at+n > tailMax && (len(c.output()) > 0 || c.spent != nil) {
+		c.stopped = true // the reply would have to be copied behind what waits
+		return 0, nil
+	}
+	if cap(w.message)-at < n {
+		c.grow(w, n)
+	}
+	w.message = append(w.message, b[:n]...)
+	return n, c.arrived(w, w.message[len(w.message)-n:])
+}
+
+// payload is what the message's memory holds of its payload.
+func (w *Work) payload() []byte {
+	if w.message == nil {
+		return nil
+	}
+	return w.message[headroom:len(w.message):len(w.message)]
+}
+
+// grow makes room for at least n more bytes of the frame under way: all that
+// the frame needs, but at most 16 times what has arrived, so that memory costs
+// the peer bytes.
+func (c *Conn) grow(w *Work, n int) {
+	old := w.message
+	if old == nil {
+		old = make([]byte, headroom)
+	}
+	have := len(old)
+	need := min(have+w.left, 16*(have+n))
+	// Fragments add up: doubling keeps the copying linear.
+	if double := 2 * cap(w.message); need < double {
+		need = double
+		if max := c.rt.Limits.MaxMessage; max > 0 {
+			need = min(need, headroom+max)
+		}
+	}
+	m := append(c.loop.Alloc(max(need, have+n)), old...)
+	c.loop.Free(w.message)
+	w.message = m
+}
+
+// arrived takes p, the newest bytes of the message's memory: part of the frame
+// under way. When that ends the message it is delivered.
+func (c *Conn) arrived(w *Work, p []byte) error {
+	ws.Cipher(p, w.frame.Mask, int(w.frame.Length)-w.left)
+	w.left -= len(p)
+	last := w.left == 0 && w.frame.Fin
+	if w.op == ws.OpText {
+		if err := w.check(w.payload(), last); err != nil {
+			return err
+		}
+	}
+	if !last {
+		return nil
+	}
+	return c.assembled(w)
+}
+
+// assembled delivers the message in memory of its own. If nothing waits to be
+// sent it may be sent back from there, and then goes alone: Receive stops.
+func (c *Conn) assembled(w *Work) error {
+	m, p, in := w.message, w.payload(), c.buf
+	w.message, w.inMessage = nil, false
+	c.curEnd = -1
+	alone := m != nil && c.spent == nil && len(c.output()) == 0
+	if alone {
+		c.buf, c.curAt, c.curEnd = m, headroom, len(m)
+	}
+	err := c.deliver(w.op, p)
+	if alone && c.runEnd > 0 {
+		c.spent, c.stopped = m, true
+		return err
+	}
+	c.buf = in
+	c.loop.Free(m)
+	return err
+}
+
+// skip drops a data frame that came after our close frame (RFC 6455 §5.5.1);
+// whether it began or ended a message is still kept, to check the next one.
+func (c *Conn) skip(h ws.Header) {
+	w := c.working()
+	c.loop.Free(w.message)
+	w.message, w.inMessage, w.done = nil, !h.Fin, 0
+	w.left = int(min(h.Length, math.MaxInt32)) // the close timeout ends it long before
+}
+
+// control takes a control frame whole (RFC 6455 §5.5): at most 125 bytes.
+func (c *Conn) control(in []byte, at int, h ws.Header, n int) (int, error) {
+	size := int(h.Length)
+	if h.OpCode == ws.OpClose && size == 1 {
+		return 0, ErrBadClose
+	}
+	if len(in)-at-n < size {
+		return 0, nil
+	}
+	if c.flooded() {
+		return 0, ErrControlFlood
+	}
+	p := c.unmask(in, at, h, n)
+	if h.OpCode == ws.OpClose {
+		return n + size, c.closeFrame(p)
+	}
+	err := c.pingPong(h.OpCode, p)
+	c.curEnd = -1
+	return n + size, err
+}
+
+// flooded counts a control frame against the budget of its window.
+func (c *Conn) flooded() bool {
+	if c.st.phase != phaseOpen {
+		return false // control holds the cause; the close timeout is the bound
+	}
+	if c.st.control < math.MaxUint16 {
+		c.st.control++
+	}
+	max := c.rt.Limits.MaxControlRate
+	return max > 0 && int(c.st.control) > max
+}
+
+// Window begins a new window of the control-frame budget, 10 s long by the
+// mover's clock.
+func (s *State) Window() {
+	if s.phase == phaseOpen {
+		s.control = 0
+	}
+}
+
+// pingPong answers a ping with its payload (RFC 6455 §5.5.3) and is content
+// with any pong.
+func (c *Conn) pingPong(op ws.OpCode, p []byte) error {
+	if c.st.phase != phaseOpen {
+		return nil
+	}
+	if c.rt.Control != nil {
+		if done, err := c.rt.Control(c, op, p); done || err != nil {
+			return c.handled(err)
+		}
+	}
+	if op == ws.OpPing && c.st.phase == phaseOpen {
+		return c.Send(ws.OpPong, p)
+	}
+	return nil
+}
+
+// closeFrame takes the peer's close frame: it answers with the same code and
+// reason, or it was the answer to ours. Both ways the handshake is complete.
+func (c *Conn) closeFrame(p []byte) error {
+	e, err := parseClose(p)
+	if err != nil {
+		return err
+	}
+	if c.st.phase == phaseClosing {
+		return e
+	}
+	if c.rt.Control != nil {
+		done, err := c.rt.Control(c, ws.OpClose, p)
+		if err != nil {
+			return err
+		}
+		if done { // not answered: the peer, or the close timeout, ends it
+			c.st.phase, c.st.control = phaseClosing, uint16(CausePeer)
+			c.closed(e)
+			return nil
+		}
+	}
+	if c.st.phase == phaseOpen {
+		_ = c.Send(ws.OpClose, p)
+	}
+	return e
+}

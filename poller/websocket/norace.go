@@ -1,0 +1,7 @@
+//go:build !race
+
+package websocket
+
+const raceEnabled = false
+
+func poison([]byte) {}
