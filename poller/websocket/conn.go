@@ -39,7 +39,8 @@ const (
 	flagClosed                     // Route.Close has run
 	flagPaused                     // by Pause
 	flagJob                        // by Go
-	flagServed                     // a plain request was answered on it
+	flagServed                     // it waits between two plain requests
+	flagRefuse                     // it is above the cap: its request is refused
 )
 
 // Upgraded reports whether the connection got its 101.
@@ -56,6 +57,12 @@ func (s *State) Ended() bool { return s.phase == phaseEnded }
 
 // Held reports whether a handler or its job has paused reading.
 func (s *State) Held() bool { return s.flags&(flagPaused|flagJob) != 0 }
+
+// Begin ends Served: the first byte of the next request has come.
+func (s *State) Begin() { s.flags &^= flagServed }
+
+// Refuse has the connection's request refused with 503, whatever it is.
+func (s *State) Refuse() { s.flags |= flagRefuse }
 
 // Served reports whether the connection waits between two plain requests.
 func (s *State) Served() bool { return s.flags&flagServed != 0 }
@@ -85,6 +92,10 @@ func (w *Work) Empty() bool {
 
 // Began is when the message under way began; false when none is.
 func (w *Work) Began() (time.Duration, bool) { return w.began, w.inMessage || w.left > 0 || w.done > 0 }
+
+// Restart begins the time of the message under way anew at now: reading was
+// paused, which does not count.
+func (w *Work) Restart(now time.Duration) { w.began = now }
 
 // A Conn is one connection, as its handlers see it: a view made for the event,
 // dead when the handler returns. Handle is what may be kept. There is one Conn
@@ -134,7 +145,7 @@ func NewConn(l Loop, routes *Routes) *Conn {
 func (c *Conn) Bind(id uint64, st *State, w *Work) {
 	c.id, c.st, c.work = id, st, w
 	if st.flags&flagUpgraded != 0 {
-		c.rt = c.route()
+		c.rt = c.routeOf(st)
 	}
 }
 
@@ -144,17 +155,31 @@ func (c *Conn) ID() uint64 { return c.id }
 // State is the connection's State.
 func (c *Conn) State() *State { return c.st }
 
-func (c *Conn) route() *Route {
-	if c.st.side != 0 {
-		if r := c.sides[c.st.side].route; r != nil {
+// routeOf finds the Route of a connection that got its 101.
+func (c *Conn) routeOf(st *State) *Route {
+	if st.side != 0 {
+		if r := c.sides[st.side].route; r != nil {
 			return r
 		}
 	}
-	t := c.routes
-	if t.version != c.st.version {
-		t = c.older[c.st.version]
+	return &c.tableOf(st).list[st.route].route
+}
+
+// tableOf is the version of the routing table that a connection was upgraded
+// with.
+func (c *Conn) tableOf(st *State) *Routes {
+	if c.routes.version == st.version {
+		return c.routes
 	}
-	return &t.list[c.st.route].route
+	return c.older[st.version]
+}
+
+// Pattern is the route's key in the table, empty before the upgrade.
+func (c *Conn) Pattern() string {
+	if c.st.flags&flagUpgraded == 0 {
+		return ""
+	}
+	return c.tableOf(c.st).list[c.st.route].pattern
 }
 
 // working returns the connection's Work, taking one when it has none.
@@ -165,12 +190,13 @@ func (c *Conn) working() *Work {
 	return c.work
 }
 
-// Limits are those of the connection's route.
-func (c *Conn) Limits() *Limits {
-	if c.st.flags&flagUpgraded == 0 {
+// LimitsOf are the limits of a connection: those of its route, the server's
+// before the upgrade. They must not be changed.
+func (c *Conn) LimitsOf(st *State) *Limits {
+	if st.flags&flagUpgraded == 0 {
 		return &c.routes.limits
 	}
-	return &c.rt.Limits
+	return &c.routeOf(st).Limits
 }
 
 // Send has p sent as one message (ws.OpText, ws.OpBinary) or control frame.
@@ -210,7 +236,7 @@ func (c *Conn) full() bool {
 	if c.work != nil {
 		n += c.work.Backlog
 	}
-	high := c.Limits().HighWater
+	high := c.LimitsOf(c.st).HighWater
 	return high > 0 && n > high
 }
 

@@ -123,6 +123,9 @@ func (c *Conn) handled(err error) error {
 	return c.Close(e.Code, e.Reason)
 }
 
+// Output is what the event has to send so far, for a Loop's Flush.
+func (c *Conn) Output() []byte { return c.output() }
+
 // output is what the event has to send so far.
 func (c *Conn) output() []byte {
 	if len(c.out) > 0 {

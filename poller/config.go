@@ -1,0 +1,120 @@
+package poller
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"echogate/poller/websocket"
+)
+
+// maxDeadline is the longest wait: ticks of 10 ms in 32 bits are compared by
+// signed difference, which holds for 248 days.
+const maxDeadline = 240 * 24 * time.Hour
+
+// Config is what a Server is made of. Start from Default.
+type Config struct {
+	// Listen are the addresses: "host:port", ":port" for all addresses of both
+	// families, port 0 for any free port.
+	Listen []string
+	// Inherited are descriptors of sockets that listen already. One whose
+	// address Listen names takes its place; without Listen all are served;
+	// others are closed with a log line. The Server owns them from New on.
+	Inherited []int
+	// Loops is the number of event loops; 0: one for each CPU that Go may use.
+	Loops int
+	// Routes is the routing table. Limits fills what its routes leave open.
+	Routes *websocket.Routes
+	Limits websocket.Limits
+	// MaxHead bounds a request's head in bytes, at most 64 KiB.
+	MaxHead int
+	// HandshakeTimeout is the time from accept, or from a later request's first
+	// byte, to a whole request; HTTPIdle that between two plain requests. 0: off.
+	HandshakeTimeout, HTTPIdle time.Duration
+	// MaxConnections is the cap on connections; 0: descriptors − 256.
+	MaxConnections int
+	// MaxBuffered bounds the sum of all buffers in bytes; 0: off.
+	MaxBuffered int64
+	// Drain is the time over which connections are sent away when the Server
+	// stops, DrainTimeout the time after which the rest is cut.
+	Drain, DrainTimeout time.Duration
+	// Jobs is how many jobs of Conn.Go run at once.
+	Jobs int
+	// Log gets what an operator must know; nil: slog.Default().
+	Log *slog.Logger
+}
+
+// Default is the configuration for routes, with the limits of the README.
+func Default(routes *websocket.Routes) Config {
+	return Config{
+		Listen:           []string{":9998"},
+		Routes:           routes,
+		Limits:           websocket.DefaultLimits(),
+		MaxHead:          8 << 10,
+		HandshakeTimeout: 10 * time.Second,
+		HTTPIdle:         15 * time.Second,
+		MaxBuffered:      256 << 20,
+		Drain:            6 * time.Second,
+		DrainTimeout:     8 * time.Second,
+		Jobs:             4 * runtime.GOMAXPROCS(0),
+	}
+}
+
+// Validate reports all that is wrong with the configuration.
+func (c *Config) Validate() error {
+	var errs []error
+	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf("poller: "+format, args...)) }
+	if len(c.Listen)+len(c.Inherited) == 0 {
+		fail("nothing to listen on")
+	}
+	if c.Routes == nil {
+		fail("no routes")
+	}
+	if c.Loops < 0 || c.Loops > 1024 {
+		fail("loops: %d is not from 0 to 1024", c.Loops)
+	}
+	if c.MaxHead < 256 || c.MaxHead > keptMax {
+		fail("max head: %d is not from 256 to %d bytes", c.MaxHead, keptMax)
+	}
+	if c.Jobs < 1 {
+		fail("jobs: %d is not at least 1", c.Jobs)
+	}
+	if most := descriptors() - reserve; c.MaxConnections < 0 || c.MaxConnections > most {
+		fail("max connections: %d is more than the descriptor limit allows: %d", c.MaxConnections, most)
+	}
+	for name, d := range map[string]time.Duration{
+		"handshake timeout": c.HandshakeTimeout, "http idle": c.HTTPIdle, "drain": c.Drain, "drain timeout": c.DrainTimeout,
+		"message timeout": c.Limits.MessageTimeout, "stall timeout": c.Limits.StallTimeout, "ping interval": c.Limits.PingInterval,
+		"idle timeout": c.Limits.IdleTimeout, "max lifetime": c.Limits.MaxLifetime, "close timeout": c.Limits.CloseTimeout,
+	} {
+		if d > maxDeadline {
+			fail("%s: %s is more than 240 days", name, d)
+		}
+	}
+	if c.DrainTimeout < c.Drain {
+		fail("drain timeout: %s is less than drain, %s", c.DrainTimeout, c.Drain)
+	}
+	return errors.Join(errs...)
+}
+
+// descriptors is how many descriptors the process may have.
+func descriptors() int {
+	var lim unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &lim) != nil {
+		return 1024
+	}
+	return int(min(lim.Cur, 1<<24))
+}
+
+// userTimeout is the longer of the stall and idle time of the defaults; 0 when
+// one of them is off.
+func (c *Config) userTimeout() time.Duration {
+	if c.Limits.StallTimeout <= 0 || c.Limits.IdleTimeout <= 0 {
+		return 0
+	}
+	return max(c.Limits.StallTimeout, c.Limits.IdleTimeout)
+}

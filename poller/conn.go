@@ -1,0 +1,142 @@
+package poller
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"echogate/poller/websocket"
+)
+
+// slot is a connection: its place is its descriptor. It has no pointers, so
+// that the collector never looks at a million of them, and at most 48 bytes,
+// which is most of what an idle connection costs.
+type slot struct {
+	owner  atomic.Uint64 // see below; written by its loop, read by any goroutine
+	link                 // in the loop's wheel
+	heard  uint32        // tick of the last byte received
+	opened uint32        // tick of accept, of the request under way, of the upgrade
+	busy   uint32        // index of its working state in the loop; 0: none
+	ws     websocket.State
+}
+
+// The owner word: generation << 32 | full << 16 | loop + 1. The generation
+// tells the connections apart that have had this descriptor; full says that the
+// backlog is above its high-water mark; the rest is 0 while the slot is free.
+const ownerFull = 1 << 16
+
+func (s *slot) generation() uint32 { return uint32(s.owner.Load() >> 32) }
+
+// is reports whether the slot holds a connection of loop l.
+func (s *slot) is(l *loop) bool { return uint16(s.owner.Load()) == l.tag }
+
+// take makes the slot a new connection of loop tag.
+func (s *slot) take(tag uint16, tick uint32) {
+	generation := s.owner.Load()>>32 + 1
+	s.heard, s.opened, s.busy, s.ws = tick, tick, 0, websocket.State{}
+	s.owner.Store(generation<<32 | uint64(tag))
+}
+
+// free ends the connection; its generation stays, for handles to compare.
+func (s *slot) free() { s.owner.Store(s.owner.Load() &^ (1<<32 - 1)) }
+
+// setFull tells other goroutines whether the backlog takes more.
+func (s *slot) setFull(full bool) {
+	word := s.owner.Load()
+	if full {
+		s.owner.Store(word | ownerFull)
+	} else if word&ownerFull != 0 {
+		s.owner.Store(word &^ ownerFull)
+	}
+}
+
+// jitter is a number in [0, 1<<16) that stays with the connection, from its
+// descriptor and generation: so that what happens to many is spread.
+func (s *slot) jitter(fd int) uint32 {
+	x := uint64(fd)*0x9E3779B97F4A7C15 + uint64(s.generation())*0xBF58476D1CE4E5B9
+	x ^= x >> 31
+	return uint32(x * 0x94D049BB133111EB >> 48)
+}
+
+// chunkSize slots are made at once.
+const chunkSize = 4096
+
+// table is all slots, by descriptor. Chunks are made as descriptors need them
+// and stay.
+type table struct {
+	mu     sync.Mutex // held to make a chunk
+	chunks []atomic.Pointer[[chunkSize]slot]
+}
+
+func newTable(descriptors int) *table {
+	return &table{chunks: make([]atomic.Pointer[[chunkSize]slot], (descriptors+chunkSize-1)/chunkSize)}
+}
+
+// at returns the slot of a descriptor, nil if none was ever needed there.
+func (t *table) at(fd int) *slot {
+	if i := uint(fd) / chunkSize; i < uint(len(t.chunks)) {
+		if c := t.chunks[i].Load(); c != nil {
+			return &c[uint(fd)%chunkSize]
+		}
+	}
+	return nil
+}
+
+// make returns the slot of a descriptor; nil if it is beyond the table.
+func (t *table) make(fd int) *slot {
+	if s := t.at(fd); s != nil || fd >= len(t.chunks)*chunkSize {
+		return s
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c := &t.chunks[fd/chunkSize]; c.Load() == nil {
+		c.Store(new([chunkSize]slot))
+	}
+	return t.at(fd)
+}
+
+// top is one more than the highest descriptor with a slot.
+func (t *table) top() int {
+	for i := len(t.chunks); i > 0; i-- {
+		if t.chunks[i-1].Load() != nil {
+			return i * chunkSize
+		}
+	}
+	return 0
+}
+
+// busy is the working state of a connection: it exists while something is
+// unfinished, and is reused for the next.
+type busy struct {
+	work websocket.Work
+	in   []byte // input to be given again in front of what is read next
+	out  []byte // the backlog is out[off:]
+	off  int
+	fin  fin // what to do once the backlog is sent
+
+	queued   bool   // it stands in the loop's queue
+	pending  bool   // an edge may have passed: read until EAGAIN or EOF
+	whole    bool   // in holds whole frames: it is given again before anything is read
+	full     bool   // above the high-water mark: not read until below the low one
+	over     bool   // it is above the cap on connections
+	linger   int    // bytes of input still to be discarded
+	unacked  int    // bytes the peer's kernel had not acknowledged at the last look
+	progress uint32 // tick of the last progress of the backlog; 0: there was none
+	until    uint32 // tick at which closing or lingering ends, 0: not closing
+	cause    websocket.CloseError
+	timers   uint32 // the first of its timers; 0: none
+}
+
+// fin is how a connection ends once its backlog is sent.
+type fin uint8
+
+const (
+	finNone   fin = iota
+	finClose      // close(2): both close frames are exchanged, or the stream has ended
+	finLinger     // shutdown, discard until the peer's FIN or a bound, close
+	finReset      // RST
+)
+
+// idle reports whether nothing is unfinished.
+func (b *busy) idle() bool {
+	return !b.queued && !b.pending && !b.over && b.in == nil && b.out == nil && b.fin == finNone && b.until == 0 && b.timers == 0 && b.work.Empty()
+}

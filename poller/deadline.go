@@ -1,0 +1,315 @@
+package poller
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"echogate/poller/websocket"
+)
+
+const (
+	lingerTime  = 2 * time.Second // limits.md D4
+	lingerBytes = 64 << 10
+	// backlogMemory is for how long after a backlog a connection is read in
+	// small pieces: 10 s.
+	backlogMemory = 10 * ticksPerSecond
+	// stallLook is how often a backlog is looked at.
+	stallLook = ticksPerSecond
+	// lateTicks is how late a tick must be for expiries to wait for one more,
+	// in which what came meanwhile is read: 1 s.
+	lateTicks = ticksPerSecond
+)
+
+// deadline is what a connection's nearest deadline is for.
+type deadline uint8
+
+const (
+	never deadline = iota
+	handshakeOver
+	lifetimeOver
+	pingDue
+	idleOver
+	stallDue
+	messageOver
+	closeOver
+	drainDue
+	memoryOver // of an earlier backlog
+)
+
+func connRef(fd int) ref { return ref(fd + 1) }
+
+// link is the wheel's way from a ref to its entry.
+func (l *loop) link(r ref) *link {
+	if r > 0 {
+		return &l.srv.table.at(int(r - 1)).link
+	}
+	return &l.timers[-r-1].link
+}
+
+// limits are those of the connection's route.
+func (l *loop) limits(s *slot) *websocket.Limits {
+	return l.conn.LimitsOf(&s.ws)
+}
+
+// ticks is d in ticks, rounded up.
+func ticks(d time.Duration) uint32 { return uint32((d + tickTime - 1) / tickTime) }
+
+// after is the tick d from now. A limit that is off is never.
+func (l *loop) after(d time.Duration) uint32 {
+	if d <= 0 {
+		d = maxDeadline
+	}
+	return max(l.tick+ticks(d), 1)
+}
+
+// nearest keeps the earliest of a connection's deadlines.
+type nearest struct {
+	now, tick uint32
+	what      deadline
+}
+
+func (n *nearest) add(tick uint32, what deadline) {
+	if n.what == never || before(tick, n.tick) {
+		n.tick, n.what = tick, what
+	}
+}
+
+// next is the connection's nearest deadline. Nothing of it is kept: what moves
+// a deadline only changes what is computed here.
+func (l *loop) next(fd int, s *slot) nearest {
+	n := nearest{now: l.tick}
+	b := l.busyOf(s)
+	switch {
+	case b != nil && b.until != 0:
+		n.add(b.until, closeOver)
+	case !s.ws.Upgraded() && !s.ws.Ended():
+		if d := l.requestTime(s); d > 0 {
+			n.add(s.opened+ticks(d), handshakeOver)
+		}
+	}
+	lim := l.limits(s)
+	if b != nil && len(b.out) > 0 && lim.StallTimeout > 0 {
+		n.add(l.tick+stallLook, stallDue)
+	}
+	if b != nil && b.progress != 0 && len(b.out) == 0 {
+		n.add(b.progress+backlogMemory+1, memoryOver)
+	}
+	if s.ws.Open() {
+		l.nextOpen(fd, s, b, lim, &n)
+	}
+	if l.draining != 0 && !s.ws.Closing() && !s.ws.Ended() {
+		n.add(l.draining+uint32(uint64(ticks(l.srv.config.Drain))*uint64(s.jitter(fd))>>16), drainDue)
+	}
+	return n
+}
+
+// requestTime is how long the connection may take for a whole request: from
+// accept, or from a later request's first byte; or to begin that one.
+func (l *loop) requestTime(s *slot) time.Duration {
+	if s.ws.Served() {
+		return l.srv.config.HTTPIdle
+	}
+	return l.srv.config.HandshakeTimeout
+}
+
+// nextOpen adds the deadlines of an open connection. While a handler or a job
+// pauses reading the peer cannot show life: they rest, and begin anew.
+func (l *loop) nextOpen(fd int, s *slot, b *busy, lim *websocket.Limits, n *nearest) {
+	if lim.MaxLifetime > 0 {
+		n.add(s.opened+spread(lim.MaxLifetime, s.jitter(fd)), lifetimeOver)
+	}
+	if s.ws.Held() {
+		return
+	}
+	if lim.IdleTimeout > 0 {
+		n.add(s.heard+ticks(lim.IdleTimeout), idleOver)
+	}
+	if lim.PingInterval > 0 {
+		every := spread(lim.PingInterval, s.jitter(fd))
+		n.add(s.heard+((l.tick-s.heard)/every+1)*every, pingDue)
+	}
+	if b != nil && !b.full && lim.MessageTimeout > 0 {
+		if began, ok := b.work.Began(); ok {
+			n.add(uint32(began/tickTime)+ticks(lim.MessageTimeout), messageOver)
+		}
+	}
+}
+
+// spread is d in ticks, ± 10 % by a connection's jitter, at least 1.
+func spread(d time.Duration, jitter uint32) uint32 {
+	t := uint64(ticks(d))
+	return uint32(max(t*9/10+t*uint64(jitter)/5>>16, 1))
+}
+
+// schedule files the connection at its nearest deadline if that is earlier than
+// what it is filed at; one that moved later is filed again when it comes up.
+func (l *loop) schedule(fd int, s *slot) {
+	n := l.next(fd, s)
+	if n.what != never && (s.filed == 0 || before(n.tick, s.filed)) {
+		l.wheel.file(connRef(fd), n.tick)
+	}
+}
+
+// tock is the timer's event: ticks have passed.
+func (l *loop) tock() error {
+	var count [8]byte
+	_, _ = unix.Read(l.timer, count[:])
+	now := l.srv.now()
+	lag := now - l.tick
+	l.tick = now
+	l.stats.lag(lag)
+	if lag > lateTicks && !l.late {
+		l.late = true
+		return nil
+	}
+	l.late = false
+	passed := now - l.wheel.last
+	l.due = l.wheel.advance(now, l.due[:0])
+	for _, r := range l.due {
+		l.expire(r, passed)
+	}
+	l.resumeAccept()
+	l.sweepDrain()
+	l.sleep()
+	return l.stopped()
+}
+
+// expire looks at an entry that has come up.
+func (l *loop) expire(r ref, passed uint32) {
+	if r < 0 {
+		l.fire(uint32(-r - 1))
+		return
+	}
+	fd := int(r - 1)
+	s := l.srv.table.at(fd)
+	if !s.is(l) || s.filed != 0 { // it ended, or was filed again, in this tick
+		return
+	}
+	if l.pingPassed(fd, s, passed) {
+		l.call(fd, s, ping)
+	}
+	if n := l.overdue(fd, s, passed); n != never {
+		l.act(fd, s, n)
+	}
+	if s.is(l) && s.filed == 0 {
+		l.schedule(fd, s)
+	}
+}
+
+// pingPassed reports whether a ping fell due in the ticks that passed.
+func (l *loop) pingPassed(fd int, s *slot, passed uint32) bool {
+	every := l.limits(s).PingInterval
+	if !s.ws.Open() || s.ws.Held() || every <= 0 {
+		return false
+	}
+	silent := l.tick - s.heard
+	t := spread(every, s.jitter(fd))
+	return silent/t > 0 && silent%t < passed
+}
+
+// overdue is a deadline of the connection that has passed. It asks for what was
+// due before the ticks that passed: l.next never tells of a ping in the past.
+func (l *loop) overdue(fd int, s *slot, passed uint32) deadline {
+	b := l.busyOf(s)
+	if b != nil && len(b.out) > 0 && l.stalled(fd, s, b) {
+		return stallDue
+	}
+	n := l.next(fd, s)
+	if n.what == never || before(l.tick, n.tick) {
+		return never
+	}
+	return n.what
+}
+
+// stalled looks whether the backlog makes progress: the socket took bytes, or
+// the peer's kernel acknowledged some.
+func (l *loop) stalled(fd int, s *slot, b *busy) bool {
+	if q := unacked(fd); q != b.unacked {
+		if q < b.unacked {
+			b.progress, s.heard = l.tick, l.tick
+		}
+		b.unacked = q
+	}
+	stall := l.limits(s).StallTimeout
+	return stall > 0 && !before(l.tick, b.progress+ticks(stall))
+}
+
+// act does what a deadline is for.
+func (l *loop) act(fd int, s *slot, what deadline) {
+	switch what {
+	case handshakeOver:
+		l.timedOut(fd, s)
+	case closeOver:
+		b := l.busyOf(s)
+		if b.linger > 0 {
+			l.cut(fd, s, b.cause)
+			return
+		}
+		l.cut(fd, s, websocket.ErrCloseTimeout)
+	case stallDue:
+		l.cut(fd, s, websocket.ErrSlowReader)
+	case lifetimeOver:
+		l.call(fd, s, lifetime)
+	case idleOver:
+		l.call(fd, s, idle)
+	case messageOver:
+		l.call(fd, s, message)
+	case drainDue:
+		l.drainOne(fd, s)
+	case memoryOver:
+		b := l.busyOf(s)
+		b.progress = 0
+		l.rest(fd, s)
+	}
+}
+
+// timedOut ends a connection that has sent no whole request. One that waits
+// between two requests has done nothing wrong.
+func (l *loop) timedOut(fd int, s *slot) {
+	if s.ws.Served() {
+		l.finish(fd, s, websocket.ErrHTTPDone)
+		return
+	}
+	l.finish(fd, s, websocket.ErrHandshakeTimeout)
+}
+
+// What the loop calls on a connection of itself. A ping that the backlog has no
+// room for is not sent: the stall time watches such a peer. Shut fails only on
+// a connection that is closing already.
+func ping(c *websocket.Conn) error     { _ = c.Ping(); return nil }
+func idle(c *websocket.Conn) error     { _ = c.Shut(websocket.ErrIdle); return nil }
+func lifetime(c *websocket.Conn) error { _ = c.Shut(websocket.ErrLifetime); return nil }
+func goAway(c *websocket.Conn) error   { _ = c.Shut(websocket.ErrGoingAway); return nil }
+func message(*websocket.Conn) error    { return websocket.ErrMessageTimeout }
+
+// drainOne sends a connection away.
+func (l *loop) drainOne(fd int, s *slot) {
+	if !s.ws.Upgraded() {
+		l.finish(fd, s, websocket.ErrGoingAway)
+		return
+	}
+	l.call(fd, s, goAway)
+}
+
+// arm starts the timer; sleep stops it when there is nothing to wait for.
+func (l *loop) arm() {
+	if !l.armed {
+		l.armed = true
+		l.tick = l.srv.now()
+		l.wheel.last = l.tick
+		l.setTimer(tickTime)
+	}
+}
+
+func (l *loop) sleep() {
+	if l.armed && l.wheel.count == 0 && l.draining == 0 && !l.acceptPaused() {
+		l.armed = false
+		l.setTimer(0)
+	}
+}
+
+func (l *loop) setTimer(d time.Duration) {
+	t := unix.NsecToTimespec(d.Nanoseconds())
+	_ = unix.TimerfdSettime(l.timer, 0, &unix.ItimerSpec{Interval: t, Value: t}, nil)
+}

@@ -1,0 +1,74 @@
+package poller
+
+import (
+	"github.com/panjf2000/gnet/v2/pkg/errors"
+
+	"echogate/poller/websocket"
+)
+
+// slice is how many descriptors a loop looks at before it goes on with events.
+const slice = 1 << 14
+
+// beginDrain closes the listeners and has every connection sent away in its own
+// moment of Config.Drain.
+func (l *loop) beginDrain() {
+	if l.draining != 0 {
+		return
+	}
+	l.stopListening()
+	l.arm()
+	l.draining, l.sweep = l.tick, 0
+	l.sweepDrain()
+}
+
+// sweepDrain files the next slice of connections at the moment at which they
+// are to go.
+func (l *loop) sweepDrain() {
+	if l.draining == 0 {
+		return
+	}
+	top := l.srv.table.top()
+	for end := min(l.sweep+slice, top); l.sweep < end; l.sweep++ {
+		if s := l.srv.table.at(l.sweep); s != nil && s.is(l) {
+			l.schedule(l.sweep, s)
+		}
+	}
+}
+
+// cutAll ends every connection of the loop at once.
+func (l *loop) cutAll() {
+	l.beginDrain()
+	for fd := range l.srv.table.top() {
+		if s := l.srv.table.at(fd); s != nil && s.is(l) {
+			l.cut(fd, s, websocket.ErrGoingAway)
+		}
+	}
+}
+
+// stopped ends Polling when the server stops and nothing is left. A connection
+// that is on its way here counts already.
+func (l *loop) stopped() error {
+	if l.draining != 0 && l.count.Load() == 0 {
+		return errors.ErrEngineShutdown
+	}
+	return nil
+}
+
+// visit runs f on the connections of a route from descriptor fd on, one slice
+// at a time.
+func (l *loop) visit(fd int, pattern string, f func(*websocket.Conn) error) {
+	top := l.srv.table.top()
+	for end := min(fd+slice, top); fd < end; fd++ {
+		s := l.srv.table.at(fd)
+		if s == nil || !s.is(l) || !s.ws.Open() {
+			continue
+		}
+		l.bind(fd, s)
+		if l.conn.Pattern() == pattern {
+			l.call(fd, s, f)
+		}
+	}
+	if fd < top {
+		_ = l.mail.post(l, letter{kind: letterTask, task: func() { l.visit(fd, pattern, f) }})
+	}
+}

@@ -1,0 +1,134 @@
+package poller
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"echogate/poller/websocket"
+)
+
+// This file is the loop as package websocket sees it.
+var _ websocket.Loop = (*loop)(nil)
+
+// Now is the loop's clock: the server's age at the last tick.
+func (l *loop) Now() time.Duration { return time.Duration(l.tick) * tickTime }
+
+// Alloc implements websocket.Loop.
+func (l *loop) Alloc(n int) []byte { return l.pool.get(n) }
+
+// Free implements websocket.Loop.
+func (l *loop) Free(b []byte) { l.pool.put(b) }
+
+func (l *loop) of(c *websocket.Conn) (fd int, s *slot) {
+	l.check()
+	fd = int(c.ID())
+	return fd, l.srv.table.at(fd)
+}
+
+// Work implements websocket.Loop.
+func (l *loop) Work(c *websocket.Conn) *websocket.Work {
+	_, s := l.of(c)
+	return &l.work(s).work
+}
+
+// Flush implements websocket.Loop.
+func (l *loop) Flush(c *websocket.Conn) error {
+	fd, s := l.of(c)
+	t := turn{head: l.head, out: c.Output()}
+	l.head = nil
+	l.transmit(fd, s, &t)
+	if len(t.head)+len(t.out) > 0 { // a failed send shows again at the next
+		l.backlog(s, t.head, t.out)
+	}
+	c.Sent()
+	return nil
+}
+
+// Ready implements websocket.Loop: silence begins anew, and what was not read
+// meanwhile is.
+func (l *loop) Ready(c *websocket.Conn) {
+	fd, s := l.of(c)
+	s.heard = l.tick
+	b := l.work(s)
+	b.pending = true
+	b.work.Restart(l.Now())
+	l.requeue(fd, s)
+}
+
+// After implements websocket.Loop.
+func (l *loop) After(c *websocket.Conn, d time.Duration, f func(*websocket.Conn) error) websocket.Timer {
+	fd, s := l.of(c)
+	return l.newTimer(fd, s, d, f)
+}
+
+// StopTimer implements websocket.Loop.
+func (l *loop) StopTimer(t websocket.Timer) bool {
+	if int(t.ID) >= len(l.timers) || l.timers[t.ID].use != t.Gen || l.timers[t.ID].f == nil {
+		return false
+	}
+	l.freeTimerAt(t.ID)
+	return true
+}
+
+// Go implements websocket.Loop.
+func (l *loop) Go(c *websocket.Conn, job func() func(*websocket.Conn) error) error {
+	h := l.Handle(c)
+	return l.srv.jobs.start(func() {
+		answer := run(job)
+		_ = l.mail.post(l, letter{kind: letterAnswer, to: h, f: answer})
+	})
+}
+
+// End implements websocket.Loop: settle sees it when the event is over.
+func (l *loop) End(c *websocket.Conn, how websocket.End) {
+	_, s := l.of(c)
+	b := l.work(s)
+	b.fin = finLinger
+	if how == websocket.Reset {
+		b.fin = finReset
+	}
+}
+
+// Remote implements websocket.Loop.
+func (l *loop) Remote(c *websocket.Conn) netip.AddrPort { return remote(int(c.ID())) }
+
+// Handle implements websocket.Loop.
+func (l *loop) Handle(c *websocket.Conn) websocket.Handle {
+	fd, s := l.of(c)
+	return websocket.NewHandle(l, int32(fd), s.generation())
+}
+
+// PostSend implements websocket.Loop, for any goroutine.
+func (l *loop) PostSend(h websocket.Handle, op ws.OpCode, p []byte) error {
+	if err := l.alive(h, true); err != nil {
+		return err
+	}
+	if l.srv.posted.Add(int64(len(p))) > l.srv.config.MaxBuffered && l.srv.config.MaxBuffered > 0 {
+		l.srv.posted.Add(int64(-len(p)))
+		return websocket.ErrBacklog
+	}
+	return l.mail.post(l, letter{kind: letterSend, to: h, op: op, payload: append([]byte(nil), p...)})
+}
+
+// PostDo implements websocket.Loop, for any goroutine.
+func (l *loop) PostDo(h websocket.Handle, f func(*websocket.Conn) error) error {
+	if err := l.alive(h, false); err != nil {
+		return err
+	}
+	return l.mail.post(l, letter{kind: letterDo, to: h, f: f})
+}
+
+// alive looks at the slot's owner word: is h's connection still there, and does
+// it take more?
+func (l *loop) alive(h websocket.Handle, room bool) error {
+	word := l.srv.table.at(int(h.FD)).owner.Load()
+	if uint32(word>>32) != h.Gen || uint16(word) != l.tag {
+		return websocket.ErrGone
+	}
+	if room && word&ownerFull != 0 {
+		return websocket.ErrBacklog
+	}
+	return nil
+}

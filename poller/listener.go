@@ -1,0 +1,314 @@
+package poller
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/panjf2000/gnet/v2/pkg/netpoll"
+	"golang.org/x/sys/unix"
+
+	"echogate/poller/websocket"
+)
+
+const (
+	acceptBatch = 64 // connections accepted in one wake-up, at most
+	backlogSize = 4096
+	pauseFirst  = 10 * time.Millisecond // after a failed accept; doubles
+	pauseMost   = time.Second
+)
+
+// listener is one listening socket. Its loop accepts, and hands the
+// connections round the loops.
+type listener struct {
+	fd     int
+	addr   net.Addr
+	paused uint32        // tick at which it comes back to the poller; 0: it is there
+	pause  time.Duration // the next pause
+}
+
+// listen opens the socket of address, "host:port", "[host]:port" or ":port",
+// which is dual-stack where the machine has IPv6.
+func listen(address string) (*listener, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("poller: listen address %q: want host:port: %w", address, err)
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf("poller: listen address %q: port must be a number from 0 to 65535", address)
+	}
+	if host == "" {
+		ln, err := bind(netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(number)), true)
+		if err == unix.EAFNOSUPPORT || err == unix.EADDRNOTAVAIL { // no IPv6 here
+			ln, err = bind(netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(number)), false)
+		}
+		return ln, listenError(address, err)
+	}
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return nil, fmt.Errorf("poller: listen address %q: host must be an IP address, localhost or empty", address)
+	}
+	ln, err := bind(netip.AddrPortFrom(ip, uint16(number)), false)
+	return ln, listenError(address, err)
+}
+
+func listenError(address string, err error) error {
+	if err != nil {
+		return fmt.Errorf("poller: listen on %q: %w", address, err)
+	}
+	return nil
+}
+
+// bind makes a listening socket. Socket options are set on it and inherited by
+// what it accepts: no call for each connection.
+func bind(addr netip.AddrPort, dual bool) (*listener, error) {
+	family, sa := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Port: int(addr.Port()), Addr: addr.Addr().As16(), ZoneId: zone(addr.Addr())})
+	if addr.Addr().Is4() {
+		family, sa = unix.AF_INET, &unix.SockaddrInet4{Port: int(addr.Port()), Addr: addr.Addr().As4()}
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	if err == nil && family == unix.AF_INET6 {
+		err = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, map[bool]int{false: 1}[dual])
+	}
+	if err == nil {
+		err = unix.Bind(fd, sa)
+	}
+	if err == nil {
+		err = unix.Listen(fd, backlogSize)
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+		return nil, err
+	}
+	return adoptListener(fd)
+}
+
+func zone(a netip.Addr) uint32 {
+	if n, err := strconv.ParseUint(a.Zone(), 10, 32); err == nil {
+		return uint32(n)
+	}
+	if i, err := net.InterfaceByName(a.Zone()); err == nil {
+		return uint32(i.Index)
+	}
+	return 0
+}
+
+// adoptListener takes a listening socket that is there already: made here, or
+// inherited from systemd or from the process before this one.
+func adoptListener(fd int) (*listener, error) {
+	on, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err != nil || on == 0 {
+		return nil, fmt.Errorf("poller: descriptor %d is no listening socket", fd)
+	}
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return nil, os.NewSyscallError("getsockname", err)
+	}
+	addr := addrPort(sa)
+	if !addr.IsValid() {
+		return nil, fmt.Errorf("poller: descriptor %d listens on no TCP address", fd)
+	}
+	unix.CloseOnExec(fd)
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	// Nagle's algorithm would hold back replies that are ready.
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
+		return nil, os.NewSyscallError("setsockopt", err)
+	}
+	return &listener{fd: fd, addr: net.TCPAddrFromAddrPort(addr), pause: pauseFirst}, nil
+}
+
+// userTimeout bounds how long the kernel waits for a peer's acknowledgement. It
+// also kills a zero-window peer that answers every probe, so it must exceed
+// what bounds that: d is the longer of stall and idle time.
+func (ln *listener) userTimeout(d time.Duration) error {
+	ms := int((d + 30*time.Second).Milliseconds())
+	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(ln.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, ms))
+}
+
+// serve gives the listener to the loop, which accepts from now on. Level
+// triggered: what one wake-up leaves over brings the next.
+func (l *loop) serve(ln *listener) error {
+	l.listeners = append(l.listeners, ln)
+	return l.poll.AddRead(&netpoll.PollAttachment{FD: ln.fd}, false)
+}
+
+// accept takes a bounded number of connections.
+func (l *loop) accept(ln *listener) {
+	for range acceptBatch {
+		fd, errno := l.srv.accept(ln.fd)
+		if errno == 0 {
+			ln.pause = pauseFirst
+			l.stats.Accepted++
+			l.place(fd)
+			continue
+		}
+		if errno != unix.EAGAIN {
+			l.acceptFailed(ln, errno)
+		}
+		if !passing(errno) {
+			return
+		}
+	}
+}
+
+// passing reports whether an error of accept is that of the one connection: the
+// next one may be good (accept(2), "Error handling").
+func passing(errno syscall.Errno) bool {
+	switch errno {
+	case unix.ECONNABORTED, unix.EINTR, unix.EPROTO, unix.EPERM, unix.ENETDOWN, unix.ENOPROTOOPT,
+		unix.EHOSTDOWN, unix.ENONET, unix.EHOSTUNREACH, unix.EOPNOTSUPP, unix.ENETUNREACH, unix.ETIMEDOUT:
+		return true
+	}
+	return false
+}
+
+// acceptFailed counts the error. Where descriptors or memory have run out the
+// listener leaves the poller for a while, and connections wait in its backlog;
+// an error that will not pass ends the server.
+func (l *loop) acceptFailed(ln *listener, errno syscall.Errno) {
+	l.stats.Refused[RefusedAccept]++
+	switch errno {
+	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
+		_ = l.poll.Delete(ln.fd)
+		l.arm()
+		ln.paused = l.after(ln.pause)
+		ln.pause = min(2*ln.pause, pauseMost)
+		l.srv.starved.Add(1)
+		if l.logged.allow(l.tick) {
+			l.srv.log.Warn("accepting paused", "addr", ln.addr, "err", errno)
+		}
+	default:
+		if !passing(errno) {
+			l.srv.fail(fmt.Errorf("poller: accept on %s: %w", ln.addr, errno))
+		}
+	}
+}
+
+func (l *loop) acceptPaused() bool {
+	for _, ln := range l.listeners {
+		if ln.paused != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// resumeAccept brings back listeners whose pause is over, or for which a
+// descriptor was freed.
+func (l *loop) resumeAccept() {
+	for _, ln := range l.listeners {
+		if ln.paused == 0 || before(l.tick, ln.paused) && !l.srv.relief.Load() {
+			continue
+		}
+		ln.paused = 0
+		l.srv.starved.Add(-1)
+		l.srv.relief.Store(false)
+		if err := l.poll.AddRead(&netpoll.PollAttachment{FD: ln.fd}, false); err != nil {
+			l.srv.fail(fmt.Errorf("poller: listener %s: %w", ln.addr, err))
+		}
+	}
+}
+
+// place gives a new connection to the loop that has the fewest.
+func (l *loop) place(fd int) {
+	total := int32(0)
+	least := l
+	for _, o := range l.srv.loops {
+		n := o.count.Load()
+		total += n
+		if n < least.count.Load() {
+			least = o
+		}
+	}
+	over := l.srv.maxConnections > 0 && int(total) >= l.srv.maxConnections
+	if over {
+		l.stats.Refused[RefusedMaxConnections]++
+	}
+	s := l.srv.table.make(fd)
+	if s == nil || over && int(total) >= l.srv.maxConnections+reserve {
+		_ = unix.Close(fd)
+		return
+	}
+	least.count.Add(1)
+	if least == l {
+		l.adopt(fd, over)
+		return
+	}
+	if least.mail.post(least, letter{kind: letterAdopt, to: websocket.NewHandle(nil, int32(fd), 0), over: over}) != nil {
+		least.count.Add(-1)
+		_ = unix.Close(fd)
+	}
+}
+
+// reserve is how many connections above the cap are held for as long as it
+// takes to read a request and refuse it.
+const reserve = 128
+
+// adopt begins a connection on this loop; over: its request will be refused.
+func (l *loop) adopt(fd int, over bool) {
+	s := l.srv.table.at(fd)
+	l.arm()
+	s.take(l.tag, l.tick)
+	if over {
+		s.ws.Refuse()
+	}
+	if err := l.poll.AddReadWrite(&netpoll.PollAttachment{FD: fd}, true); err != nil {
+		l.stats.Refused[RefusedAccept]++
+		l.finish(fd, s, websocket.ErrReset)
+		return
+	}
+	l.schedule(fd, s)
+}
+
+// stopListening takes what the kernel has accepted already, then closes the
+// listeners. They leave the poller first: while another process holds the same
+// socket epoll would go on to report a dead number.
+func (l *loop) stopListening() {
+	for _, ln := range l.listeners {
+		if ln.paused == 0 {
+			for range backlogSize / acceptBatch {
+				before := l.stats.Accepted
+				if l.accept(ln); l.stats.Accepted == before {
+					break
+				}
+			}
+			_ = l.poll.Delete(ln.fd)
+		}
+		_ = unix.Close(ln.fd)
+		ln.fd = -1
+	}
+	l.listeners = nil
+}
+
+// sameAddress reports whether the listener stands for a configured address.
+func sameAddress(ln *listener, address string) bool {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	have, ok := ln.addr.(*net.TCPAddr)
+	if !ok || port != strconv.Itoa(have.Port) {
+		return false
+	}
+	switch host {
+	case "":
+		return have.IP.IsUnspecified()
+	case "localhost":
+		return have.IP.Equal(net.IPv4(127, 0, 0, 1))
+	}
+	return have.IP.Equal(net.ParseIP(host))
+}

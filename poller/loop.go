@@ -1,0 +1,474 @@
+package poller
+
+import (
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/panjf2000/gnet/v2/pkg/errors"
+	"github.com/panjf2000/gnet/v2/pkg/netpoll"
+	"golang.org/x/sys/unix"
+
+	"echogate/poller/websocket"
+)
+
+const (
+	// readBuffer is what one read takes at most. It belongs to the loop, and
+	// only the pages that big reads touch become resident. Larger did not help.
+	readBuffer = 512 << 10
+	// readHead is what one read takes before the upgrade: no head is longer.
+	readHead = 16 << 10
+	// readBacklog is what one read takes of a connection that had a backlog
+	// lately, to bound what it can add to it.
+	readBacklog = 64 << 10
+	// keptMax is the longest input that is kept in front of the next read
+	// (websocket.Conn.Receive: an unfinished frame).
+	keptMax = 64 << 10
+)
+
+// loop is one event loop: a goroutine that owns everything below but the
+// mailbox, the counters' copies and what is immutable.
+type loop struct {
+	// Immutable.
+	srv   *Server
+	tag   uint16 // 1 + its place among the loops: the owner in slots
+	poll  *netpoll.Poller
+	timer int // descriptor of the timerfd
+	wake  int // descriptor of the eventfd: mail, or a queue to go on with
+
+	// Owned by the loop.
+	owner
+	conn      *websocket.Conn
+	buf       []byte
+	head      []byte // output of the read under way that leaves before Receive's
+	vec       vector
+	tick      uint32 // now, in ticks since the server's start
+	armed     bool   // the timer runs
+	late      bool   // the last tick was very late: expiries wait for one more
+	wheel     wheel
+	due       []ref
+	busys     []*busy // by slot.busy; the first is never used
+	freeBusy  []uint32
+	timers    []timer
+	freeTimer []uint32
+	queue     []place // connections that are to be read again
+	turns     []place // the part of the queue that has its turn
+	pool      pool
+	listeners []*listener
+	draining  uint32 // tick at which draining began; 0: not draining
+	sweep     int    // next descriptor to be filed again for the drain
+	stats     Stats
+	logged    limiter
+
+	// Shared.
+	mail  mailbox
+	count atomic.Int32 // connections, those handed over to it included
+}
+
+// place names a connection that something was put off for.
+type place struct {
+	fd  int
+	gen uint32
+}
+
+func newLoop(s *Server, i int) (*loop, error) {
+	l := &loop{srv: s, tag: uint16(i + 1), tick: s.now(), buf: make([]byte, readBuffer), busys: make([]*busy, 1), timer: -1, wake: -1}
+	l.wheel.at, l.wheel.last = l.link, l.tick
+	l.conn = websocket.NewConn(l, s.routes)
+	if err := l.open(); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *loop) open() (err error) {
+	if l.poll, err = netpoll.OpenPoller(); err != nil {
+		return err
+	}
+	if l.wake, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
+		return err
+	}
+	if l.timer, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC); err != nil {
+		return err
+	}
+	if err = l.poll.AddRead(&netpoll.PollAttachment{FD: l.wake}, false); err != nil {
+		return err
+	}
+	return l.poll.AddRead(&netpoll.PollAttachment{FD: l.timer}, false)
+}
+
+// close gives back the loop's descriptors. Late mail is refused from here on.
+// It returns the letters that nobody has read.
+func (l *loop) close() []letter {
+	unread := l.mail.close()
+	if l.poll != nil {
+		_ = l.poll.Close()
+	}
+	for _, fd := range []int{l.timer, l.wake} {
+		if fd >= 0 {
+			_ = unix.Close(fd)
+		}
+	}
+	return unread
+}
+
+// run is the loop's goroutine. It returns when the server has told it to stop
+// and nothing is left.
+func (l *loop) run() error {
+	l.own()
+	err := l.poll.Polling(l.event)
+	if err == errors.ErrEngineShutdown {
+		return nil
+	}
+	return err
+}
+
+// event is netpoll's callback. What the great majority of events need, one read
+// and one write, is done right here: each Go frame above a system call costs.
+func (l *loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
+	s := l.srv.table.at(fd)
+	if s == nil || !s.is(l) {
+		return l.special(fd, ev)
+	}
+	if s.busy != 0 || ev != unix.EPOLLIN|unix.EPOLLOUT {
+		l.unusual(fd, s, ev)
+		return nil
+	}
+	room, up := l.buf, s.ws.Upgraded()
+	if !up {
+		room = room[:readHead]
+	}
+	n, errno := recv(fd, room)
+	if errno != 0 || n <= 0 {
+		l.nothing(fd, s, n, errno)
+		return nil
+	}
+	l.heard(s)
+	l.conn.Bind(uint64(fd), &s.ws, nil)
+	used, out, err := l.conn.Receive(room[:n])
+	sent := 0
+	if len(out) > 0 {
+		sent, errno = send(fd, out)
+	}
+	if sent == len(out) && used == n && err == nil && n < len(room) && s.busy == 0 && up && s.ws.Open() {
+		l.conn.Sent()
+		return nil
+	}
+	stopped := l.conn.Stopped()
+	t := turn{rest: room[used:n], out: out[max(sent, 0):], errno: errno, err: err, up: up, more: n == len(room), whole: stopped}
+	if err == nil && stopped && !s.ws.Held() && len(t.out) == 0 {
+		l.conn.Sent()
+		l.receive(fd, s, t.rest, nil, t.more)
+		return nil
+	}
+	l.settle(fd, s, t)
+	return nil
+}
+
+// special is an event on what is no connection of this loop: the loop's own
+// descriptors, a listener, or a connection that ended earlier in this batch.
+func (l *loop) special(fd int, ev netpoll.IOEvent) error {
+	switch fd {
+	case l.timer:
+		return l.tock()
+	case l.wake:
+		return l.woken()
+	}
+	for _, ln := range l.listeners {
+		if ln.fd == fd {
+			l.accept(ln)
+			return nil
+		}
+	}
+	return nil
+}
+
+// heard notes that bytes came.
+func (l *loop) heard(s *slot) {
+	if l.tick/controlWindow != s.heard/controlWindow {
+		s.ws.Window()
+	}
+	s.heard = l.tick
+	if s.ws.Served() {
+		s.opened = l.tick // a later request's time begins with its first byte
+		s.ws.Begin()
+	}
+}
+
+// controlWindow is the 10 s of the control-frame budget.
+const controlWindow = 10 * ticksPerSecond
+
+// unusual is an event of a connection with something unfinished, or one that
+// says more than readable.
+func (l *loop) unusual(fd int, s *slot, ev netpoll.IOEvent) {
+	sure := ev&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) == 0
+	b := l.busyOf(s)
+	if b == nil {
+		if sure && ev&unix.EPOLLIN == 0 {
+			return // writable, with nothing to write
+		}
+		l.read(fd, s, sure)
+		return
+	}
+	if ev&^unix.EPOLLOUT != 0 {
+		b.pending = b.pending || !sure
+	}
+	if len(b.out) > 0 && !l.drainOut(fd, s, b) {
+		return
+	}
+	if ev&^unix.EPOLLOUT != 0 || b.pending || b.whole {
+		l.read(fd, s, sure && !b.pending)
+	}
+}
+
+// read gives the connection one turn: what was kept and one read. sure says
+// that an event for it came just now and that a short read empties the socket.
+func (l *loop) read(fd int, s *slot, sure bool) {
+	b := l.busyOf(s)
+	if b != nil {
+		switch {
+		case b.until != 0 && b.linger > 0:
+			l.discard(fd, s, b)
+			return
+		case b.full || s.ws.Held() || b.fin != finNone:
+			b.pending = true
+			return
+		case b.whole:
+			l.again(fd, s, b, sure)
+			return
+		}
+	}
+	l.bind(fd, s)
+	if p, all := l.conn.Room(); p != nil {
+		l.readLarge(fd, s, b, p, all, sure)
+		return
+	}
+	kept := l.unkeep(b)
+	room := l.buf[:kept+l.limit(s, b)]
+	n, errno := recv(fd, room[kept:])
+	if errno != 0 || n <= 0 {
+		l.keep(s, room[:kept])
+		l.nothing(fd, s, n, errno)
+		return
+	}
+	l.heard(s)
+	l.receive(fd, s, room[:kept+n], nil, !sure || kept+n == len(room))
+}
+
+// limit is how much the next read takes.
+func (l *loop) limit(s *slot, b *busy) int {
+	switch {
+	case !s.ws.Upgraded():
+		return readHead
+	case b != nil && b.progress != 0:
+		return readBacklog
+	}
+	return readBuffer - keptMax
+}
+
+// unkeep puts the kept input back in front of the read buffer.
+func (l *loop) unkeep(b *busy) int {
+	if b == nil || b.in == nil {
+		return 0
+	}
+	n := copy(l.buf, b.in)
+	l.Free(b.in)
+	b.in = nil
+	return n
+}
+
+// readLarge reads into the memory of a large frame and, when that takes all of
+// its rest, into the loop's buffer behind it.
+func (l *loop) readLarge(fd int, s *slot, b *busy, p []byte, all, sure bool) {
+	var behind []byte
+	if all {
+		behind = l.buf[:l.limit(s, b)]
+	}
+	n, errno := l.vec.readv(fd, p, behind)
+	if errno != 0 || n <= 0 {
+		l.nothing(fd, s, n, errno)
+		return
+	}
+	l.heard(s)
+	full := n == len(p)+len(behind)
+	head, err := l.conn.Filled(min(n, len(p)))
+	if err != nil {
+		l.settle(fd, s, turn{head: head, out: l.conn.Output(), err: err})
+		return
+	}
+	l.receive(fd, s, l.buf[:max(n-len(p), 0)], head, !sure || full)
+}
+
+// again gives kept whole frames to the connection.
+func (l *loop) again(fd int, s *slot, b *busy, sure bool) {
+	b.whole = false
+	in := b.in
+	b.in = nil
+	l.bind(fd, s)
+	b.pending = b.pending || !sure
+	n := copy(l.buf, in) // one read at most; its memory goes back before it is answered
+	l.Free(in)
+	l.receive(fd, s, l.buf[:n], nil, b.pending)
+}
+
+// receive has the connection take in, sends what comes of it, and goes on while
+// Receive stops for its output only.
+func (l *loop) receive(fd int, s *slot, in, head []byte, more bool) {
+	l.head = head
+	for up := s.ws.Upgraded(); ; {
+		used, out, err := l.conn.Receive(in)
+		in = in[used:]
+		again := err == nil && l.conn.Stopped() && !s.ws.Held()
+		t := turn{rest: in, head: l.head, out: out, err: err, up: up, more: more, whole: l.conn.Stopped()}
+		l.head = nil
+		l.transmit(fd, s, &t)
+		if !again || len(t.head)+len(t.out) > 0 {
+			l.settle(fd, s, t)
+			return
+		}
+		l.conn.Sent()
+	}
+}
+
+// nothing is a read that brought no bytes.
+func (l *loop) nothing(fd int, s *slot, n int, errno syscall.Errno) {
+	switch {
+	case n == 0 && errno == 0:
+		l.endOfStream(fd, s)
+	case errno == unix.EAGAIN:
+		if b := l.busyOf(s); b != nil {
+			b.pending = false
+			l.rest(fd, s)
+		}
+	case errno == unix.EINTR:
+		l.requeue(fd, s)
+	default:
+		l.finish(fd, s, websocket.ErrReset)
+	}
+}
+
+// endOfStream ends a connection whose peer has sent FIN: what is owed to it is
+// sent before (half-close), what it had begun is dropped.
+func (l *loop) endOfStream(fd int, s *slot) {
+	b := l.busyOf(s)
+	if b == nil || len(b.out) == 0 {
+		l.finish(fd, s, websocket.ErrEOF)
+		return
+	}
+	b.pending = false
+	l.ending(fd, s, finClose, websocket.ErrEOF)
+}
+
+// bind makes the loop's Conn the view of a connection.
+func (l *loop) bind(fd int, s *slot) {
+	if b := l.busyOf(s); b != nil {
+		l.conn.Bind(uint64(fd), &s.ws, &b.work)
+		return
+	}
+	l.conn.Bind(uint64(fd), &s.ws, nil)
+}
+
+// call runs f on a connection outside a read, and sends what comes of it.
+func (l *loop) call(fd int, s *slot, f func(*websocket.Conn) error) {
+	if s.ws.Ended() {
+		return
+	}
+	l.bind(fd, s)
+	t := turn{up: s.ws.Upgraded()}
+	t.out, t.err = l.conn.Call(f)
+	l.transmit(fd, s, &t)
+	l.settle(fd, s, t)
+}
+
+// busyOf returns the connection's working state, nil when it has none.
+func (l *loop) busyOf(s *slot) *busy {
+	if s.busy == 0 {
+		return nil
+	}
+	return l.busys[s.busy]
+}
+
+// work returns the connection's working state, taking one when it has none.
+func (l *loop) work(s *slot) *busy {
+	if s.busy == 0 {
+		if n := len(l.freeBusy); n > 0 {
+			s.busy, l.freeBusy = l.freeBusy[n-1], l.freeBusy[:n-1]
+		} else {
+			s.busy = uint32(len(l.busys))
+			l.busys = append(l.busys, new(busy))
+		}
+	}
+	return l.busys[s.busy]
+}
+
+// rest ends a turn: working state with nothing in it goes back, and deadlines
+// that are nearer than what is filed are filed.
+func (l *loop) rest(fd int, s *slot) {
+	if b := l.busyOf(s); b != nil && b.idle() && (b.progress == 0 || before(b.progress+backlogMemory, l.tick)) {
+		l.giveBack(s, b)
+	}
+	l.schedule(fd, s)
+}
+
+func (l *loop) giveBack(s *slot, b *busy) {
+	*b = busy{}
+	l.freeBusy = append(l.freeBusy, s.busy)
+	s.busy = 0
+}
+
+// requeue puts the connection at the back of the loop's queue.
+func (l *loop) requeue(fd int, s *slot) {
+	b := l.work(s)
+	if b.queued {
+		return
+	}
+	b.queued = true
+	l.queue = append(l.queue, place{fd, s.generation()})
+	if len(l.queue) == 1 {
+		l.ring()
+	}
+}
+
+// ring makes the eventfd readable: the loop comes back to its queue and mail
+// after the events that wait.
+func (l *loop) ring() {
+	one := [8]byte{1}
+	for {
+		if _, err := unix.Write(l.wake, one[:]); err != unix.EINTR {
+			return // EAGAIN: it is as full as can be, and readable
+		}
+	}
+}
+
+// woken takes the mail and gives each connection in the queue its turn.
+func (l *loop) woken() error {
+	var count [8]byte
+	_, _ = unix.Read(l.wake, count[:])
+	if err := l.deliver(); err != nil {
+		return err
+	}
+	l.turns, l.queue = l.queue, l.turns[:0]
+	for _, p := range l.turns {
+		s := l.srv.table.at(p.fd)
+		if !s.is(l) || s.generation() != p.gen || s.busy == 0 {
+			continue
+		}
+		b := l.busys[s.busy]
+		b.queued = false
+		if len(b.out) > 0 && !l.drainOut(p.fd, s, b) {
+			continue
+		}
+		l.read(p.fd, s, false)
+	}
+	if len(l.queue) > 0 {
+		l.ring()
+	}
+	return nil
+}
+
+// milliseconds of a tick, and ticks of a second.
+const (
+	tickTime       = 10 * time.Millisecond
+	ticksPerSecond = uint32(time.Second / tickTime)
+)

@@ -1,0 +1,186 @@
+package poller
+
+import (
+	"runtime/debug"
+	"sync"
+
+	"github.com/gobwas/ws"
+
+	"echogate/poller/websocket"
+)
+
+// letter is something for a loop to do, from another goroutine.
+type letter struct {
+	kind    letterKind
+	to      websocket.Handle // adopt: only its FD
+	op      ws.OpCode
+	payload []byte
+	f       func(*websocket.Conn) error
+	task    func()
+	over    bool // adopt: above the cap on connections
+}
+
+type letterKind uint8
+
+const (
+	letterAdopt  letterKind = iota // a new connection
+	letterSend                     // Handle.Send
+	letterDo                       // Handle.Do
+	letterAnswer                   // the end of a job of Conn.Go
+	letterTask                     // something for the loop itself
+)
+
+// mailbox is how other goroutines reach a loop. Its lock is held for an append
+// and at most one write to the eventfd.
+type mailbox struct {
+	mu      sync.Mutex
+	closed  bool
+	letters []letter
+}
+
+// post leaves a letter. ErrGone: the loop has ended. Closing takes the same
+// lock, so the eventfd cannot be somebody else's when it is written to.
+func (m *mailbox) post(l *loop, x letter) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return websocket.ErrGone
+	}
+	m.letters = append(m.letters, x)
+	if len(m.letters) == 1 {
+		l.ring()
+	}
+	return nil
+}
+
+func (m *mailbox) take() []letter {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	got := m.letters
+	m.letters = nil
+	return got
+}
+
+// close refuses letters from now on, and returns those that nobody will read.
+func (m *mailbox) close() []letter {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	got := m.letters
+	m.letters = nil
+	return got
+}
+
+// deliver reads the mail that is there. What it leads to waits for the next time.
+func (l *loop) deliver() error {
+	for _, x := range l.mail.take() {
+		switch x.kind {
+		case letterTask:
+			x.task()
+		case letterAdopt:
+			l.adopt(int(x.to.FD), x.over)
+		default:
+			l.deliverTo(x)
+		}
+	}
+	return l.stopped()
+}
+
+// deliverTo is a letter to a connection, which may have ended.
+func (l *loop) deliverTo(x letter) {
+	fd := int(x.to.FD)
+	s := l.srv.table.at(fd)
+	alive := s.is(l) && s.generation() == x.to.Gen && !s.ws.Ended()
+	switch x.kind {
+	case letterSend:
+		l.srv.posted.Add(int64(-len(x.payload)))
+		if !alive {
+			l.stats.SendsRefused++
+			return
+		}
+		l.call(fd, s, func(c *websocket.Conn) error {
+			if c.Send(x.op, x.payload) != nil {
+				l.stats.SendsRefused++
+			}
+			return nil
+		})
+	case letterDo:
+		if alive {
+			l.call(fd, s, x.f)
+		}
+	case letterAnswer:
+		if alive {
+			l.bind(fd, s)
+			l.conn.JobDone()
+			l.Ready(l.conn)
+			if x.f != nil {
+				l.call(fd, s, x.f)
+			}
+		}
+	}
+}
+
+// jobs is the bounded pool that runs what Conn.Go is given. A worker lives
+// while there is work: idle, the pool holds no goroutine.
+type jobs struct {
+	mu      sync.Mutex
+	max     int
+	running int
+	waiting []func() // at most one for each connection
+	closed  bool
+	done    sync.WaitGroup
+}
+
+// start runs f on the pool, now or when a worker is free. It does not wait.
+func (j *jobs) start(f func()) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return websocket.ErrGone
+	}
+	if j.running == j.max {
+		j.waiting = append(j.waiting, f)
+		return nil
+	}
+	j.running++
+	j.done.Go(func() { j.work(f) })
+	return nil
+}
+
+func (j *jobs) work(f func()) {
+	for f != nil {
+		f()
+		f = j.next()
+	}
+}
+
+func (j *jobs) next() func() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.waiting) == 0 || j.closed {
+		j.running--
+		return nil
+	}
+	f := j.waiting[0]
+	j.waiting = j.waiting[1:]
+	return f
+}
+
+// close drops what has not begun and refuses more.
+func (j *jobs) close() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.closed = true
+	j.waiting = nil
+}
+
+// run runs a job; its panic becomes its answer.
+func run(job func() func(*websocket.Conn) error) (answer func(*websocket.Conn) error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err := &websocket.PanicError{Value: v, Stack: debug.Stack()}
+			answer = func(*websocket.Conn) error { return err }
+		}
+	}()
+	return job()
+}

@@ -1,0 +1,279 @@
+package poller
+
+import (
+	"errors"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"echogate/poller/websocket"
+)
+
+// turn is what an event left to do.
+type turn struct {
+	rest  []byte        // input that Receive did not consume
+	head  []byte        // output that leaves before out
+	out   []byte        // output
+	errno syscall.Errno // of the send
+	err   error         // why the connection ends
+	up    bool          // it had got its 101 before
+	more  bool          // the socket may hold more: no event will say so
+	whole bool          // rest holds whole frames
+}
+
+// transmit sends head and out, or as much as the socket takes; what is left
+// stays in t. Behind a backlog nothing is sent: order.
+func (l *loop) transmit(fd int, s *slot, t *turn) {
+	if b := l.busyOf(s); b != nil && len(b.out) > 0 || len(t.head)+len(t.out) == 0 {
+		return
+	}
+	var n int
+	switch {
+	case len(t.head) == 0:
+		n, t.errno = send(fd, t.out)
+	case len(t.out) == 0:
+		n, t.errno = send(fd, t.head)
+	default:
+		n, t.errno = l.vec.sendmsg(fd, t.head, t.out)
+	}
+	if t.errno == 0 {
+		k := min(n, len(t.head))
+		t.head, t.out = t.head[k:], t.out[n-k:]
+	}
+}
+
+// settle ends an event: what was not sent becomes the backlog, what was not
+// consumed is kept, and the connection goes on, waits, or ends.
+func (l *loop) settle(fd int, s *slot, t turn) {
+	if t.errno != 0 && t.errno != unix.EAGAIN && t.errno != unix.EINTR {
+		l.conn.Sent()
+		l.finish(fd, s, websocket.ErrReset)
+		return
+	}
+	if len(t.head)+len(t.out) > 0 {
+		l.backlog(s, t.head, t.out)
+	}
+	l.conn.Sent()
+	if !t.up {
+		l.upgraded(s)
+	}
+	if t.err != nil {
+		l.failed(fd, s, t.err)
+		return
+	}
+	b := l.busyOf(s)
+	if b != nil && b.fin != finNone { // a handler called End
+		l.ending(fd, s, b.fin, websocket.CloseError{})
+		return
+	}
+	if len(t.rest) > 0 {
+		b = l.keep(s, t.rest)
+		b.whole = t.whole
+	}
+	if s.ws.Closing() {
+		if b = l.work(s); b.until == 0 {
+			b.until = l.after(l.limits(s).CloseTimeout)
+		}
+	}
+	l.goOn(fd, s, t.more)
+}
+
+// goOn arranges for what no event will come for.
+func (l *loop) goOn(fd int, s *slot, more bool) {
+	if b := l.busyOf(s); b != nil || more {
+		b = l.work(s)
+		b.pending = b.pending || more
+		if (b.pending || b.whole) && !b.full && !s.ws.Held() {
+			l.requeue(fd, s)
+		}
+	}
+	l.rest(fd, s)
+}
+
+// upgraded notes what a turn before the upgrade led to.
+func (l *loop) upgraded(s *slot) {
+	switch {
+	case s.ws.Upgraded():
+		s.opened = l.tick
+		l.stats.Upgrades++
+	case s.ws.Served():
+		s.opened = l.tick // the time until the next request begins
+	}
+}
+
+// keep sets input aside until it can be given again.
+func (l *loop) keep(s *slot, rest []byte) *busy {
+	if len(rest) == 0 {
+		return nil
+	}
+	b := l.work(s)
+	b.in = append(l.Alloc(len(rest)), rest...)
+	return b
+}
+
+// backlog sets output aside that the socket did not take.
+func (l *loop) backlog(s *slot, head, out []byte) {
+	b := l.work(s)
+	if len(b.out) == 0 {
+		b.progress, b.unacked = l.tick, 0
+	}
+	if need := len(b.out) + len(head) + len(out); need > cap(b.out) {
+		grown := append(l.Alloc(max(need, 2*(len(b.out)-b.off))), b.out[b.off:]...)
+		l.Free(b.out)
+		b.out, b.off = grown, 0
+	}
+	b.out = append(append(b.out, head...), out...)
+	l.marks(s, b)
+}
+
+// marks compares the backlog with the water marks.
+func (l *loop) marks(s *slot, b *busy) {
+	n := len(b.out) - b.off
+	b.work.Backlog = n
+	lim := l.limits(s)
+	was := b.full
+	switch {
+	case lim.HighWater > 0 && n > lim.HighWater:
+		b.full = true
+	case n <= max(lim.LowWater, 0):
+		b.full = false
+	}
+	if b.full != was {
+		s.setFull(b.full)
+		if b.full {
+			l.stats.Paused++
+			l.stats.Pauses++
+		} else {
+			l.stats.Paused--
+		}
+	}
+}
+
+// drainOut sends from the backlog. It reports whether reading may go on.
+func (l *loop) drainOut(fd int, s *slot, b *busy) bool {
+	n, errno := send(fd, b.out[b.off:])
+	switch {
+	case errno == unix.EAGAIN || errno == unix.EINTR:
+		return !b.full
+	case errno != 0:
+		l.finish(fd, s, websocket.ErrReset)
+		return false
+	}
+	b.off += n
+	b.progress = l.tick
+	if b.off == len(b.out) {
+		l.Free(b.out)
+		b.out, b.off = nil, 0
+	}
+	was := b.full
+	l.marks(s, b)
+	if was && !b.full {
+		b.work.Restart(l.Now())
+		b.pending = true // the edge may have passed while it was not read
+	}
+	if b.fin != finNone && len(b.out) == 0 {
+		l.conclude(fd, s, b)
+		return false
+	}
+	if len(b.out) == 0 && !b.pending && !b.whole {
+		l.rest(fd, s)
+		return s.is(l)
+	}
+	return !b.full
+}
+
+// failed maps why the connection ends to how its transport ends.
+func (l *loop) failed(fd int, s *slot, err error) {
+	var e websocket.CloseError
+	if errors.As(err, &e) && e.Peer {
+		l.ending(fd, s, finClose, e)
+		return
+	}
+	l.report(err)
+	l.ending(fd, s, finLinger, e)
+}
+
+// ending ends the connection once its backlog is sent.
+func (l *loop) ending(fd int, s *slot, how fin, cause websocket.CloseError) {
+	b := l.work(s)
+	if how == finReset {
+		l.cut(fd, s, cause)
+		return
+	}
+	b.fin, b.cause = how, cause
+	if len(b.out) == 0 {
+		l.conclude(fd, s, b)
+		return
+	}
+	l.schedule(fd, s)
+}
+
+// conclude ends TCP, the backlog being sent. Closing with unread input would
+// make the kernel send RST, which can eat the close frame: after a failure the
+// peer may still be sending, so its bytes are discarded for a while.
+func (l *loop) conclude(fd int, s *slot, b *busy) {
+	if b.fin == finClose {
+		l.finish(fd, s, b.cause)
+		return
+	}
+	_ = unix.Shutdown(fd, unix.SHUT_WR)
+	l.Free(b.in)
+	b.in, b.whole, b.fin = nil, false, finNone
+	b.linger, b.until = lingerBytes, l.after(lingerTime)
+	l.discard(fd, s, b)
+}
+
+// discard reads and drops what a lingering peer sends, one read a turn.
+func (l *loop) discard(fd int, s *slot, b *busy) {
+	n, errno := recv(fd, l.buf[:min(b.linger, readHead)])
+	switch {
+	case errno == unix.EAGAIN:
+		b.pending = false
+		l.schedule(fd, s)
+	case errno != 0 && errno != unix.EINTR, n == 0:
+		l.finish(fd, s, b.cause)
+	case n == b.linger:
+		l.cut(fd, s, b.cause)
+	default:
+		b.linger -= max(n, 0)
+		l.requeue(fd, s)
+	}
+}
+
+// cut ends a connection at once: its kernel buffers are dropped.
+func (l *loop) cut(fd int, s *slot, cause websocket.CloseError) {
+	reset(fd)
+	l.finish(fd, s, cause)
+}
+
+// finish is the end of every connection: what it held goes back, it is counted,
+// and its descriptor is closed. The owner is cleared before close(2): after
+// that the number belongs to somebody else.
+func (l *loop) finish(fd int, s *slot, cause websocket.CloseError) {
+	l.bind(fd, s)
+	counted, err := l.conn.Release(cause)
+	l.report(err)
+	l.stats.Closed[counted]++
+	l.dropTimers(s)
+	if b := l.busyOf(s); b != nil { // Route.Close may have made one
+		l.Free(b.in)
+		l.Free(b.out)
+		if b.full {
+			l.stats.Paused--
+		}
+		l.giveBack(s, b)
+	}
+	l.wheel.remove(connRef(fd))
+	s.free()
+	_ = unix.Close(fd)
+	l.count.Add(-1)
+	l.srv.freed()
+}
+
+// report logs what an operator must know of a connection's end.
+func (l *loop) report(err error) {
+	var panicked *websocket.PanicError
+	if errors.As(err, &panicked) && l.logged.allow(l.tick) {
+		l.srv.log.Error("handler panicked", "panic", panicked.Value, "route", l.conn.Pattern(), "stack", string(panicked.Stack))
+	}
+}

@@ -1,0 +1,316 @@
+package poller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"echogate/poller/websocket"
+)
+
+// Server is a set of event loops that serve one routing table. Its methods may
+// be called from any goroutine.
+type Server struct {
+	// Immutable.
+	config         Config
+	routes         *websocket.Routes
+	log            *slog.Logger
+	start          time.Time
+	table          *table
+	loops          []*loop
+	listeners      []*listener
+	maxConnections int
+	accept         func(fd int) (int, syscall.Errno)
+	dead           chan struct{} // closed when err is set
+	ended          chan struct{} // closed when the loops have ended
+
+	// Shared.
+	jobs    jobs
+	posted  atomic.Int64 // bytes in mailboxes
+	starved atomic.Int32 // listeners that are paused
+	relief  atomic.Bool  // a descriptor was freed since
+	once    sync.Once
+	err     error // why the server failed
+	mu      sync.Mutex
+	last    Stats // when the loops have ended
+}
+
+// New opens the listeners and makes the loops. Nothing is served until Run,
+// which must be called to give them back.
+func New(config Config) (*Server, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	if config.Loops == 0 {
+		config.Loops = runtime.GOMAXPROCS(0)
+	}
+	s := &Server{
+		config: config, log: config.Log, start: time.Now(), accept: accept,
+		routes: config.Routes.With(1, config.Limits, config.MaxHead),
+		table:  newTable(descriptors()),
+		dead:   make(chan struct{}), ended: make(chan struct{}),
+		maxConnections: config.MaxConnections,
+	}
+	s.jobs.max = config.Jobs
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	if s.maxConnections == 0 {
+		s.maxConnections = max(descriptors()-2*reserve, 1)
+	}
+	if err := s.open(); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) open() error {
+	if err := s.inherit(); err != nil {
+		return err
+	}
+	for _, address := range s.config.Listen {
+		if s.inherits(address) {
+			continue
+		}
+		ln, err := listen(address)
+		if err != nil {
+			return err
+		}
+		s.listeners = append(s.listeners, ln)
+	}
+	for i := range s.config.Loops {
+		l, err := newLoop(s, i)
+		if err != nil {
+			return fmt.Errorf("poller: event loop: %w", err)
+		}
+		s.loops = append(s.loops, l)
+	}
+	for i, ln := range s.listeners {
+		if d := s.config.userTimeout(); d > 0 {
+			if err := ln.userTimeout(d); err != nil {
+				return err
+			}
+		}
+		if err := s.loops[i%len(s.loops)].serve(ln); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inherit takes the inherited sockets that Listen names, or all without Listen.
+func (s *Server) inherit() error {
+	for _, fd := range s.config.Inherited {
+		ln, err := adoptListener(fd)
+		if err != nil {
+			return err
+		}
+		if len(s.config.Listen) > 0 && !s.named(ln) {
+			s.log.Warn("inherited socket is not among the listen addresses: closed", "addr", ln.addr)
+			_ = unix.Close(fd)
+			continue
+		}
+		s.listeners = append(s.listeners, ln)
+	}
+	return nil
+}
+
+func (s *Server) named(ln *listener) bool {
+	for _, address := range s.config.Listen {
+		if sameAddress(ln, address) {
+			return true
+		}
+	}
+	return false
+}
+
+// inherits reports whether an inherited socket stands for address.
+func (s *Server) inherits(address string) bool {
+	for _, ln := range s.listeners {
+		if sameAddress(ln, address) {
+			return true
+		}
+	}
+	return false
+}
+
+// close gives back everything; no loop runs any more.
+func (s *Server) close() {
+	for _, l := range s.loops {
+		for _, x := range l.close() {
+			if x.kind == letterAdopt {
+				_ = unix.Close(int(x.to.FD))
+			}
+		}
+	}
+	for _, ln := range s.listeners {
+		if ln.fd >= 0 {
+			_ = unix.Close(ln.fd)
+			ln.fd = -1
+		}
+	}
+}
+
+// now is the server's age in ticks. It begins at 1.
+func (s *Server) now() uint32 { return uint32(time.Since(s.start)/tickTime) + 1 }
+
+// Addrs are the addresses that are listened on, in the order of Listen.
+func (s *Server) Addrs() []net.Addr {
+	addrs := make([]net.Addr, len(s.listeners))
+	for i, ln := range s.listeners {
+		addrs[i] = ln.addr
+	}
+	return addrs
+}
+
+// MaxConnections is the cap in force.
+func (s *Server) MaxConnections() int { return s.maxConnections }
+
+// Loops is the number of event loops.
+func (s *Server) Loops() int { return len(s.loops) }
+
+// Run serves until ctx ends, then drains: listeners close, connections are sent
+// away with 1001 over Config.Drain, and what is left at Config.DrainTimeout is
+// cut. It returns nil after that, or why the server failed. No goroutine and no
+// descriptor is left.
+func (s *Server) Run(ctx context.Context) error {
+	var loops sync.WaitGroup
+	for _, l := range s.loops {
+		loops.Go(func() {
+			if err := l.run(); err != nil {
+				s.fail(fmt.Errorf("poller: event loop: %w", err))
+			}
+		})
+	}
+	go func() {
+		loops.Wait()
+		close(s.ended)
+	}()
+	select {
+	case <-ctx.Done():
+		s.stop()
+	case <-s.dead:
+		s.Cut()
+	}
+	if !s.wait(s.ended) {
+		return errors.New("poller: a loop did not stop: a handler blocks it")
+	}
+	s.finish()
+	return s.err
+}
+
+// stop drains, and cuts what is left at the deadline.
+func (s *Server) stop() {
+	s.each(func(l *loop) { l.beginDrain() })
+	timer := time.NewTimer(s.config.DrainTimeout)
+	defer timer.Stop()
+	select {
+	case <-s.ended:
+	case <-s.dead:
+		s.Cut()
+	case <-timer.C:
+		s.Cut()
+	}
+}
+
+// wait waits for the loops, but not for ever: a handler may block one.
+func (s *Server) wait(done <-chan struct{}) bool {
+	timer := time.NewTimer(cutTime)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// cutTime is how long loops, and jobs that run, may take to end after a cut.
+const cutTime = 5 * time.Second
+
+// finish is what comes after the loops.
+func (s *Server) finish() {
+	s.mu.Lock()
+	for _, l := range s.loops {
+		own := l.snapshot()
+		s.last.add(&own)
+	}
+	s.mu.Unlock()
+	s.close()
+	s.jobs.close()
+	jobs := make(chan struct{})
+	go func() {
+		s.jobs.done.Wait()
+		close(jobs)
+	}()
+	if !s.wait(jobs) {
+		s.log.Warn("a job did not end with the server")
+	}
+}
+
+// Cut ends all connections at once, and with them Run.
+func (s *Server) Cut() {
+	s.each(func(l *loop) { l.cutAll() })
+}
+
+// fail ends the server for err.
+func (s *Server) fail(err error) {
+	s.once.Do(func() {
+		s.err = err
+		close(s.dead)
+	})
+}
+
+// each posts a task to every loop that still runs.
+func (s *Server) each(f func(*loop)) {
+	for _, l := range s.loops {
+		_ = l.mail.post(l, letter{kind: letterTask, task: func() { f(l) }})
+	}
+}
+
+// Stats adds up the counters of all loops. It asks each of them; one that is
+// blocked for longer than 100 ms is left out.
+func (s *Server) Stats() Stats {
+	answers := make(chan Stats, len(s.loops))
+	s.each(func(l *loop) { answers <- l.snapshot() })
+	timer := time.NewTimer(100 * time.Millisecond)
+	defer timer.Stop()
+	var sum Stats
+	for range s.loops {
+		select {
+		case one := <-answers:
+			sum.add(&one)
+		case <-s.ended:
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.last
+		case <-timer.C:
+			return sum
+		}
+	}
+	return sum
+}
+
+// Each runs f on every open connection whose route has the pattern, each on its
+// own loop, in slices, so that a million of them do not stop anything. It does
+// not wait; connections that come or go meanwhile may be left out.
+func (s *Server) Each(pattern string, f func(*websocket.Conn) error) {
+	s.each(func(l *loop) { l.visit(0, pattern, f) })
+}
+
+// freed tells paused listeners that a descriptor is free.
+func (s *Server) freed() {
+	if s.starved.Load() > 0 {
+		s.relief.Store(true)
+	}
+}
