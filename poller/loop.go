@@ -139,7 +139,7 @@ func (l *loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 	if !up {
 		room = room[:readHead]
 	}
-	n, errno := recv(fd, room)
+	n, errno := recv(fd, &room[0], len(room))
 	if errno != 0 || n <= 0 {
 		l.nothing(fd, s, n, errno)
 		return nil
@@ -149,7 +149,7 @@ func (l *loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 	used, out, err := l.conn.Receive(room[:n])
 	sent := 0
 	if len(out) > 0 {
-		sent, errno = send(fd, out)
+		sent, errno = send(fd, &out[0], len(out))
 	}
 	if sent == len(out) && used == n && err == nil && n < len(room) && s.busy == 0 && up && s.ws.Open() {
 		l.conn.Sent()
@@ -246,7 +246,7 @@ func (l *loop) read(fd int, s *slot, sure bool) {
 	}
 	kept := l.unkeep(b)
 	room := l.buf[:kept+l.limit(s, b)]
-	n, errno := recv(fd, room[kept:])
+	n, errno := recv(fd, &room[kept], len(room)-kept)
 	if errno != 0 || n <= 0 {
 		l.keep(s, room[:kept])
 		l.nothing(fd, s, n, errno)

@@ -30,9 +30,9 @@ func (l *loop) transmit(fd int, s *slot, t *turn) {
 	var n int
 	switch {
 	case len(t.head) == 0:
-		n, t.errno = send(fd, t.out)
+		n, t.errno = send(fd, &t.out[0], len(t.out))
 	case len(t.out) == 0:
-		n, t.errno = send(fd, t.head)
+		n, t.errno = send(fd, &t.head[0], len(t.head))
 	default:
 		n, t.errno = l.vec.sendmsg(fd, t.head, t.out)
 	}
@@ -151,7 +151,7 @@ func (l *loop) marks(s *slot, b *busy) {
 
 // drainOut sends from the backlog. It reports whether reading may go on.
 func (l *loop) drainOut(fd int, s *slot, b *busy) bool {
-	n, errno := send(fd, b.out[b.off:])
+	n, errno := send(fd, &b.out[b.off], len(b.out)-b.off)
 	switch {
 	case errno == unix.EAGAIN || errno == unix.EINTR:
 		return !b.full
@@ -225,7 +225,7 @@ func (l *loop) conclude(fd int, s *slot, b *busy) {
 
 // discard reads and drops what a lingering peer sends, one read a turn.
 func (l *loop) discard(fd int, s *slot, b *busy) {
-	n, errno := recv(fd, l.buf[:min(b.linger, readHead)])
+	n, errno := recv(fd, &l.buf[0], min(b.linger, readHead))
 	switch {
 	case errno == unix.EAGAIN:
 		b.pending = false

@@ -119,12 +119,13 @@ type Conn struct {
 	buf     []byte // where the replies in place lie: the bytes read, or a message's own memory
 	runAt   int    // buf[runAt:runEnd] is the run: what is sent from where it lies
 	runEnd  int
-	curAt   int    // buf[curAt:curEnd] is the payload that may be sent in place
-	curEnd  int    // < 0: none
-	out     []byte // the side buffer: what is sent otherwise
-	spent   []byte // memory of a message, to be given back when it has been sent
-	inEvent bool   // Receive or Filled runs: a reply is never refused
-	stopped bool   // Receive left whole frames untaken
+	curAt   int       // buf[curAt:curEnd] is the payload that may be sent in place
+	curEnd  int       // < 0: none
+	out     []byte    // the side buffer: what is sent otherwise
+	spent   []byte    // memory of a message, to be given back when it has been sent
+	header  ws.Header // of the frame under way
+	inEvent bool      // Receive or Filled runs: a reply is never refused
+	stopped bool      // Receive left whole frames untaken
 }
 
 // side is what few connections have: a handler's value, a Route of their own.

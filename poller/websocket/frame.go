@@ -6,10 +6,6 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// maxHeader is the longest header of a client's frame: 2 bytes, 8 of length, 4
-// of mask (RFC 6455 §5.2).
-const maxHeader = ws.MaxHeaderSize
-
 // headroom is what a message in memory of its own keeps in front of its
 // payload, so that a server's header can be written there.
 const headroom = 10
@@ -20,35 +16,52 @@ const (
 	errLengthMSB = ws.ProtocolError("frame length with its top bit set")
 )
 
-// parseHeader reads the header at the front of b; n is its length, 0 when b
-// does not hold all of it. An error is returned as soon as the bytes there are
-// prove it, whatever may follow (RFC 6455 §5.2).
-func parseHeader(b []byte, s ws.State) (h ws.Header, n int, err error) {
-	if len(b) == 0 {
-		return h, 0, nil
+// parseHeader reads the header at the front of b into h and returns its length,
+// 0 when b does not hold all of it. An error is returned as soon as the bytes
+// there are prove it, whatever may follow (RFC 6455 §5.2). h is filled in place:
+// a Header is too large to travel in registers.
+func parseHeader(b []byte, h *ws.Header, fragmented bool) (n int, err error) {
+	if len(b) < 2 {
+		return 0, firstByte(b, fragmented)
 	}
 	h.Fin = b[0]&0x80 != 0
 	h.Rsv = b[0] >> 4 & 7
 	h.OpCode = ws.OpCode(b[0] & 0x0f)
-	h.Masked = true
+	h.Masked = b[1]&0x80 != 0
+	h.Length = int64(b[1] & 0x7f)
+	// Most frames are whole messages: nothing in their first byte can be wrong.
+	if whole := b[0] == 0x81 || b[0] == 0x82; !whole || fragmented || !h.Masked {
+		if err = ws.CheckHeader(*h, serverState(fragmented)); err != nil {
+			return 0, err
+		}
+	}
 	n = 6
-	if len(b) > 1 {
-		h.Masked = b[1]&0x80 != 0
-		h.Length = int64(b[1] & 0x7f)
-	}
-	if err = ws.CheckHeader(h, s); err != nil || len(b) < 2 {
-		return h, 0, err
-	}
 	if h.Length >= 126 {
-		if n, err = parseLength(b, &h); n == 0 {
-			return h, 0, err
+		if n, err = parseLength(b, h); n == 0 {
+			return 0, err
 		}
 	}
 	if len(b) < n {
-		return h, 0, nil
+		return 0, nil
 	}
 	h.Mask = [4]byte(b[n-4 : n])
-	return h, n, nil
+	return n, nil
+}
+
+func serverState(fragmented bool) ws.State {
+	if fragmented {
+		return ws.StateServerSide | ws.StateFragmented
+	}
+	return ws.StateServerSide
+}
+
+// firstByte checks what the first byte alone can prove.
+func firstByte(b []byte, fragmented bool) error {
+	if len(b) == 0 {
+		return nil
+	}
+	h := ws.Header{Fin: b[0]&0x80 != 0, Rsv: b[0] >> 4 & 7, OpCode: ws.OpCode(b[0] & 0x0f), Masked: true}
+	return ws.CheckHeader(h, serverState(fragmented))
 }
 
 // parseLength reads a length of 16 or 64 bits: the shortest form is a must

@@ -14,23 +14,20 @@ func (c *Conn) next(in []byte, at int) (n int, err error) {
 	if w != nil && w.left > 0 {
 		return c.more(w, in[at:])
 	}
-	state := ws.StateServerSide
-	if w != nil && w.inMessage {
-		state |= ws.StateFragmented
-	}
-	h, n, err := parseHeader(in[at:], state)
+	h, fragmented := &c.header, w != nil && w.inMessage
+	n, err = parseHeader(in[at:], h, fragmented)
 	if n == 0 || err != nil {
 		return 0, err
 	}
 	if h.OpCode.IsControl() {
-		return c.control(in, at, h, n)
+		return c.control(in, at, n)
 	}
 	if c.st.phase == phaseClosing {
 		c.skip(h)
 		return n, nil
 	}
-	if h.Fin && state == ws.StateServerSide {
-		return c.single(in, at, h, n)
+	if h.Fin && !fragmented {
+		return c.single(in, at, n)
 	}
 	return n, c.fragment(h)
 }
@@ -38,8 +35,8 @@ func (c *Conn) next(in []byte, at int) (n int, err error) {
 // single takes a message of one frame, at in[at:], with a header of n bytes. In
 // the usual case it is whole: unmasked where it lies, or moved by the few bytes
 // that join it to the run.
-func (c *Conn) single(in []byte, at int, h ws.Header, n int) (int, error) {
-	size := int(h.Length)
+func (c *Conn) single(in []byte, at, n int) (int, error) {
+	h, size := &c.header, int(c.header.Length)
 	if max := c.rt.Limits.MaxMessage; max >= 0 && h.Length > int64(max) || h.Length > math.MaxInt32 {
 		return 0, ErrMessageTooBig
 	}
@@ -47,23 +44,20 @@ func (c *Conn) single(in []byte, at int, h ws.Header, n int) (int, error) {
 		if n+size > tailMax {
 			return n, c.fragment(h)
 		}
-		return 0, c.keep(in[at:], h, n)
+		return 0, c.keep(in[at:], n)
 	}
-	p := c.unmask(in, at, h, n)
+	p := c.unmask(in, at, n)
 	if h.OpCode == ws.OpText && !utf8.Valid(p) {
 		return 0, ErrInvalidUTF8
 	}
-	if err := c.deliver(h.OpCode, p); err != nil {
-		return n + size, err
-	}
-	return n + size, nil
+	return n + size, c.deliver(h.OpCode, p)
 }
 
 // unmask makes the payload of a whole frame readable, joined to the run if
 // there is one: what is in front of it has been taken, and the server's header
 // is 4 bytes shorter than the client's, so there is always room to the left.
-func (c *Conn) unmask(in []byte, at int, h ws.Header, n int) []byte {
-	size, from, done := int(h.Length), at+n, 0
+func (c *Conn) unmask(in []byte, at, n int) []byte {
+	size, from, done := int(c.header.Length), at+n, 0
 	if c.work != nil && c.work.done > 0 {
 		done, c.work.done, c.work.checked = c.work.done, 0, 0
 	}
@@ -73,14 +67,14 @@ func (c *Conn) unmask(in []byte, at int, h ws.Header, n int) []byte {
 		copy(in[to:], in[from:from+size])
 	}
 	p := in[to : to+size : to+size]
-	ws.Cipher(p[done:], h.Mask, done)
+	ws.Cipher(p[done:], c.header.Mask, done)
 	c.curAt, c.curEnd = to, to+size
 	return p
 }
 
 // keep unmasks and checks what has arrived of a frame that the mover keeps.
-func (c *Conn) keep(b []byte, h ws.Header, n int) error {
-	w, p := c.working(), b[n:]
+func (c *Conn) keep(b []byte, n int) error {
+	h, w, p := &c.header, c.working(), b[n:]
 	if w.done == 0 {
 		w.began = c.loop.Now()
 	}
@@ -135,13 +129,16 @@ func (c *Conn) deliver(op ws.OpCode, p []byte) error {
 		poison(p) // dead on return; what was sent in place is overwritten by Sent
 	}
 	c.curEnd = -1
-	return c.handled(err)
+	if err != nil {
+		return c.handled(err)
+	}
+	return nil
 }
 
 // fragment begins a frame that goes into memory of the message: one of several
 // fragments, or one that is too long to be kept as it came. Nothing is reserved
 // by what the header declares.
-func (c *Conn) fragment(h ws.Header) error {
+func (c *Conn) fragment(h *ws.Header) error {
 	w := c.working()
 	if !w.inMessage {
 		w.began, w.op, w.fragments, w.checked = c.loop.Now(), h.OpCode, 0, 0
@@ -157,7 +154,7 @@ func (c *Conn) fragment(h ws.Header) error {
 		return ErrMessageTooBig
 	}
 	w.inMessage = true
-	w.frame, w.left = h, int(h.Length)
+	w.frame, w.left = *h, int(h.Length)
 	if w.left == 0 {
 		return c.arrived(w, nil)
 	}
@@ -252,7 +249,7 @@ func (c *Conn) assembled(w *Work) error {
 
 // skip drops a data frame that came after our close frame (RFC 6455 §5.5.1);
 // whether it began or ended a message is still kept, to check the next one.
-func (c *Conn) skip(h ws.Header) {
+func (c *Conn) skip(h *ws.Header) {
 	w := c.working()
 	c.loop.Free(w.message)
 	w.message, w.inMessage, w.done = nil, !h.Fin, 0
@@ -260,9 +257,9 @@ func (c *Conn) skip(h ws.Header) {
 }
 
 // control takes a control frame whole (RFC 6455 §5.5): at most 125 bytes.
-func (c *Conn) control(in []byte, at int, h ws.Header, n int) (int, error) {
-	size := int(h.Length)
-	if h.OpCode == ws.OpClose && size == 1 {
+func (c *Conn) control(in []byte, at, n int) (int, error) {
+	op, size := c.header.OpCode, int(c.header.Length)
+	if op == ws.OpClose && size == 1 {
 		return 0, ErrBadClose
 	}
 	if len(in)-at-n < size {
@@ -271,11 +268,11 @@ func (c *Conn) control(in []byte, at int, h ws.Header, n int) (int, error) {
 	if c.flooded() {
 		return 0, ErrControlFlood
 	}
-	p := c.unmask(in, at, h, n)
-	if h.OpCode == ws.OpClose {
+	p := c.unmask(in, at, n)
+	if op == ws.OpClose {
 		return n + size, c.closeFrame(p)
 	}
-	err := c.pingPong(h.OpCode, p)
+	err := c.pingPong(op, p)
 	c.curEnd = -1
 	return n + size, err
 }

@@ -110,10 +110,10 @@ func (c *Conn) fail(err error) {
 // handled maps what a handler returned: a CloseError of its own begins a close
 // handshake, anything else fails the connection.
 func (c *Conn) handled(err error) error {
+	var e CloseError
 	if err == nil {
 		return nil
 	}
-	var e CloseError
 	if !errors.As(err, &e) || e.Cause != CauseHandler || e.Peer {
 		return err
 	}
