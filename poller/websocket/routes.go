@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -79,13 +80,24 @@ func DefaultLimits() Limits {
 }
 
 // or fills what is zero in l from d.
-func (l Limits) or(d Limits) Limits { return l }
-
-// Routes is an immutable routing table.
-type Routes struct {
-	version uint16
-	limits  Limits
-	list    []compiled
+func (l Limits) or(d Limits) Limits {
+	return Limits{
+		MaxMessage:     cmp.Or(l.MaxMessage, d.MaxMessage),
+		MaxFragments:   cmp.Or(l.MaxFragments, d.MaxFragments),
+		MaxControlRate: cmp.Or(l.MaxControlRate, d.MaxControlRate),
+		HighWater:      cmp.Or(l.HighWater, d.HighWater),
+		LowWater:       cmp.Or(l.LowWater, d.LowWater),
+		MessageTimeout: cmp.Or(l.MessageTimeout, d.MessageTimeout),
+		StallTimeout:   cmp.Or(l.StallTimeout, d.StallTimeout),
+		PingInterval:   cmp.Or(l.PingInterval, d.PingInterval),
+		IdleTimeout:    cmp.Or(l.IdleTimeout, d.IdleTimeout),
+		MaxLifetime:    cmp.Or(l.MaxLifetime, d.MaxLifetime),
+		CloseTimeout:   cmp.Or(l.CloseTimeout, d.CloseTimeout),
+	}
 }
 
-type compiled struct{ route Route }
+// The bounds of a request's head (limits.md A2).
+const (
+	DefaultMaxHead = 8 << 10
+	headCap        = tailMax // the most a mover keeps, when the limit is off
+)
