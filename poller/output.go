@@ -184,13 +184,19 @@ func (l *loop) drainOut(fd int, s *slot, b *busy) bool {
 
 // failed maps why the connection ends to how its transport ends.
 func (l *loop) failed(fd int, s *slot, err error) {
-	var e websocket.CloseError
-	if errors.As(err, &e) && e.Peer {
-		l.ending(fd, s, finClose, e)
+	var (
+		end     websocket.CloseError
+		refusal *websocket.Refusal
+	)
+	if errors.As(err, &refusal) {
+		l.stats.Rejected[refusal.Label]++
+	}
+	if errors.As(err, &end) && end.Peer {
+		l.ending(fd, s, finClose, end)
 		return
 	}
 	l.report(err)
-	l.ending(fd, s, finLinger, e)
+	l.ending(fd, s, finLinger, end)
 }
 
 // ending ends the connection once its backlog is sent.

@@ -122,6 +122,7 @@ type Conn struct {
 	curAt   int       // buf[curAt:curEnd] is the payload that may be sent in place
 	curEnd  int       // < 0: none
 	out     []byte    // the side buffer: what is sent otherwise
+	lent    []byte    // what the Loop lent for it; out may have outgrown it
 	spent   []byte    // memory of a message, to be given back when it has been sent
 	header  ws.Header // of the frame under way
 	inEvent bool      // Receive or Filled runs: a reply is never refused
@@ -265,7 +266,8 @@ func (c *Conn) inPlace(op ws.OpCode, p []byte) bool {
 func (c *Conn) spill() []byte {
 	run := c.buf[c.runAt:c.runEnd]
 	if c.out == nil {
-		c.out = c.loop.Alloc(len(run) + 512)
+		c.lent = c.loop.Alloc(len(run) + 512)
+		c.out = c.lent
 	}
 	if len(run) > 0 {
 		c.out = append(c.out, run...)

@@ -14,7 +14,6 @@ type upgrader struct {
 	answer  Response
 	path    []byte // memory for paths that had escapes
 	added   []byte // header lines added by AddHeader
-	deny    *Refusal
 
 	// Of the upgrade under way.
 	conn     *Conn
@@ -95,8 +94,8 @@ func (c *Conn) handshake(in []byte) (n int, err error) {
 // answer decides on a request whose head is whole.
 func (c *Conn) answer(r *Request) error {
 	u := &c.up
-	if u.deny != nil {
-		return c.refuse(u.deny)
+	if c.st.flags&flagRefuse != 0 {
+		return c.refuse(errFull)
 	}
 	if err := r.check(); err != nil {
 		return c.refuse(err)
@@ -141,6 +140,9 @@ func (c *Conn) serve(r *Request) error {
 func (c *Conn) upgrade(r *Request) error {
 	if err := c.consider(r); err != nil {
 		return c.refuse(err)
+	}
+	if c.st.phase == phaseEnded { // Upgrade has called End: nothing is answered
+		return nil
 	}
 	if c.rt.Head != nil {
 		c.out = c.rt.Head(c, r, c.spill())
@@ -226,7 +228,3 @@ func (c *Conn) AddHeader(name, value string) {
 // Protocol, in Upgrade, Head and Open, is the subprotocol that was chosen; empty
 // when none was.
 func (c *Conn) Protocol() string { return string(c.up.protocol) }
-
-// Deny has every request refused with f once its head is whole, until Deny(nil):
-// a mover that is full says so to the connections it has no place for.
-func (c *Conn) Deny(f *Refusal) { c.up.deny = f }

@@ -141,13 +141,10 @@ func (c *Conn) Sent() {
 		poison(c.buf[c.runAt:c.runEnd])
 	}
 	c.runAt, c.runEnd, c.curEnd = 0, 0, -1
-	if c.out != nil {
-		c.loop.Free(c.out)
-		c.out = nil
-	}
-	if c.spent != nil {
+	if c.out != nil || c.spent != nil {
+		c.loop.Free(c.lent)
 		c.loop.Free(c.spent)
-		c.spent = nil
+		c.out, c.lent, c.spent = nil, nil, nil
 	}
 }
 

@@ -24,7 +24,7 @@ const (
 	RejectHTTPVersion               // not HTTP/1.1
 	RejectProtocol                  // no subprotocol that a Strict route speaks
 	RejectUpgrade                   // a plain request to a WebSocket route
-	RejectServer                    // the mover denied it: full, or too many from one address
+	RejectServer                    // the mover had no place for it
 	Rejects                         // how many there are
 )
 
@@ -58,6 +58,7 @@ var (
 	errOrigin    = &Refusal{Status: 403, Text: "this origin may not connect", Label: RejectOrigin}
 	errProtocols = &Refusal{Status: 400, Text: "bad Sec-WebSocket-Protocol header", Label: RejectBadRequest}
 	errStrict    = &Refusal{Status: 400, Text: "none of these subprotocols is spoken", Label: RejectProtocol}
+	errFull      = &Refusal{Status: 503, Text: "too many connections", Label: RejectServer, RetryAfter: 5}
 	errUpgrade   = &Refusal{Status: 426, Text: "this path speaks WebSocket only", Label: RejectUpgrade}
 )
 
