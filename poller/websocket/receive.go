@@ -56,8 +56,7 @@ func (c *Conn) take(in []byte) (n int, err error) {
 		if c.st.phase == phaseEnded {
 			return len(in), nil
 		}
-		if c.mustStop() {
-			c.stopped = true
+		if c.stopped = c.stopped || c.mustStop(); c.stopped {
 			return n, nil
 		}
 		k, err := c.next(in, n)
