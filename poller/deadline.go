@@ -171,6 +171,9 @@ func (l *loop) tock() error {
 	}
 	l.resumeAccept()
 	l.sweepDrain()
+	if now/ticksPerSecond != (now-passed)/ticksPerSecond {
+		l.pool.trim()
+	}
 	l.sleep()
 	return l.stopped()
 }
@@ -306,6 +309,8 @@ func (l *loop) sleep() {
 	if l.armed && l.wheel.count == 0 && l.draining == 0 && !l.acceptPaused() {
 		l.armed = false
 		l.setTimer(0)
+		l.pool.trim()
+		l.pool.trim() // the first one only begins to look
 	}
 }
 
