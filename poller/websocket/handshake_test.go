@@ -310,9 +310,10 @@ func TestAddHeaderPanics(t *testing.T) {
 	}
 }
 
-func TestDeny(t *testing.T) {
+// E2: a connection above the cap is refused once its request is read.
+func TestRefusedByTheMover(t *testing.T) {
 	p := newPeer(t, testRoutes(t))
-	p.Deny(&Refusal{Status: 503, Text: "full", Label: RejectServer, RetryAfter: 5})
+	p.state.Refuse()
 	in := wsHead("/echo")
 	p.feed([]byte(in[:len(in)-1]))
 	if len(p.out) > 0 {
@@ -322,7 +323,20 @@ func TestDeny(t *testing.T) {
 	if r := responses(t, p.out)[0]; r.StatusCode != 503 || r.Header.Get("Retry-After") != "5" {
 		t.Errorf("got %q", p.out)
 	}
-	p.Deny(nil)
+}
+
+// An Upgrade that ends the connection has it end without an answer.
+func TestEndInUpgrade(t *testing.T) {
+	opened := false
+	p := newPeer(t, mustCompile(t, map[string]Route{"/": {
+		Upgrade: func(c *Conn, _ *Request) error { c.End(Reset); return nil },
+		Open:    func(*Conn) error { opened = true; return nil },
+		Message: func(*Conn, ws.OpCode, []byte) error { opened = true; return nil },
+	}}))
+	p.feed([]byte(wsHead("/") + frame("x")))
+	if opened || len(p.out) > 0 || p.state.Upgraded() || len(p.loop.ended) != 1 {
+		t.Errorf("got %q, %+v, %v", p.out, p.state, p.loop.ended)
+	}
 }
 
 func TestServedState(t *testing.T) {
