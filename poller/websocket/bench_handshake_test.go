@@ -86,4 +86,4 @@ func TestUpgradeAllocations(t *testing.T) {
 }
 
 // maxUpgradeAllocs: what gobwas/ws allocates; the scan and the route have none.
-const maxUpgradeAllocs = 2
+const maxUpgradeAllocs = 1

@@ -138,6 +138,7 @@ func (c *Conn) serve(r *Request) error {
 
 // upgrade makes a WebSocket of the connection, if the route likes the request.
 func (c *Conn) upgrade(r *Request) error {
+	defer c.up.forget()
 	if err := c.consider(r); err != nil {
 		return c.refuse(err)
 	}
@@ -156,6 +157,9 @@ func (c *Conn) upgrade(r *Request) error {
 	}
 	return c.handled(c.rt.Open(c))
 }
+
+// forget drops what is the client's own memory.
+func (u *upgrader) forget() { u.protocol = nil }
 
 // consider runs all that may still refuse the upgrade.
 func (c *Conn) consider(r *Request) *Refusal {
@@ -208,7 +212,7 @@ func (c *Conn) refuse(f *Refusal) error {
 // refusalOf is what a handler's error means to the client.
 func refusalOf(err error) *Refusal {
 	var f *Refusal
-	if errors.As(err, &f) {
+	if errors.As(err, &f) && refuses(f.Status) {
 		return f
 	}
 	return &Refusal{Status: 500, Text: "the handler failed", Label: RejectHandler, Err: err}
@@ -226,5 +230,5 @@ func (c *Conn) AddHeader(name, value string) {
 }
 
 // Protocol, in Upgrade, Head and Open, is the subprotocol that was chosen; empty
-// when none was.
+// when none was, and afterwards.
 func (c *Conn) Protocol() string { return string(c.up.protocol) }

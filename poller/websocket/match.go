@@ -214,7 +214,7 @@ func shapeOf(pattern string, segments []segment) string {
 }
 
 // specific orders patterns: those without a catch-all first, then what is
-// literal further left, then the longer.
+// literal further left.
 func specific(a, b []segment) int {
 	if c := cmp.Compare(a[len(a)-1].kind/rest, b[len(b)-1].kind/rest); c != 0 {
 		return c
@@ -224,7 +224,7 @@ func specific(a, b []segment) int {
 			return c
 		}
 	}
-	return cmp.Compare(len(b), len(a))
+	return 0 // no path matches both
 }
 
 func checkRoute(r *Route) error {

@@ -69,11 +69,13 @@ var errRefused = CloseError{Code: ErrHTTPDone.Code, Reason: "request refused", C
 // from 400 to 599 and a short reason, which the client gets to read. It panics
 // at another status. A 426 gets the headers it must have.
 func Refuse(status int, reason string) error {
-	if status < 400 || status > 599 {
+	if !refuses(status) {
 		panic(fmt.Sprintf("websocket: Refuse with status %d", status))
 	}
 	return &Refusal{Status: status, Text: reason, Label: RejectHandler}
 }
+
+func refuses(status int) bool { return status >= 400 && status <= 599 }
 
 // Error implements error.
 func (f *Refusal) Error() string {
