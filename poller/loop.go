@@ -44,6 +44,7 @@ type loop struct {
 	vec       vector
 	tick      uint32 // now, in ticks since the server's start
 	armed     bool   // the timer runs
+	chained   bool   // the turn reads a second time
 	late      bool   // the last tick was very late: expiries wait for one more
 	wheel     wheel
 	due       []ref

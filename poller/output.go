@@ -78,8 +78,15 @@ func (l *loop) settle(fd int, s *slot, t turn) {
 	l.goOn(fd, s, t.more)
 }
 
-// goOn arranges for what no event will come for.
+// goOn arranges for what no event will come for. The rest of a large frame is
+// read in the same turn: its memory is in the cache.
 func (l *loop) goOn(fd int, s *slot, more bool) {
+	if more && !l.chained && l.roomFor(s) {
+		l.chained = true
+		l.read(fd, s, false)
+		l.chained = false
+		return
+	}
 	if b := l.busyOf(s); b != nil || more {
 		b = l.work(s)
 		b.pending = b.pending || more
@@ -88,6 +95,16 @@ func (l *loop) goOn(fd int, s *slot, more bool) {
 		}
 	}
 	l.rest(fd, s)
+}
+
+// roomFor reports whether a large frame is under way that may be read on.
+func (l *loop) roomFor(s *slot) bool {
+	b := l.busyOf(s)
+	if b == nil || b.whole || b.full || b.fin != finNone || s.ws.Held() {
+		return false
+	}
+	p, _ := l.conn.Room()
+	return p != nil
 }
 
 // upgraded notes what a turn before the upgrade led to.
