@@ -107,6 +107,7 @@ func (t *table) top() int {
 // busy is the working state of a connection: it exists while something is
 // unfinished, and is reused for the next.
 type busy struct {
+	fd   int // whose it is
 	work websocket.Work
 	in   []byte // input to be given again in front of what is read next
 	out  []byte // the backlog is out[off:]

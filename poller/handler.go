@@ -29,8 +29,8 @@ func (l *loop) of(c *websocket.Conn) (fd int, s *slot) {
 
 // Work implements websocket.Loop.
 func (l *loop) Work(c *websocket.Conn) *websocket.Work {
-	_, s := l.of(c)
-	return &l.work(s).work
+	fd, s := l.of(c)
+	return &l.work(fd, s).work
 }
 
 // Flush implements websocket.Loop.
@@ -40,7 +40,7 @@ func (l *loop) Flush(c *websocket.Conn) error {
 	l.head = nil
 	l.transmit(fd, s, &t)
 	if len(t.head)+len(t.out) > 0 { // a failed send shows again at the next
-		l.backlog(s, t.head, t.out)
+		l.backlog(fd, s, t.head, t.out)
 	}
 	c.Sent()
 	return nil
@@ -51,7 +51,7 @@ func (l *loop) Flush(c *websocket.Conn) error {
 func (l *loop) Ready(c *websocket.Conn) {
 	fd, s := l.of(c)
 	s.heard = l.tick
-	b := l.work(s)
+	b := l.work(fd, s)
 	b.pending = true
 	b.work.Restart(l.Now())
 	l.requeue(fd, s)
@@ -83,8 +83,8 @@ func (l *loop) Go(c *websocket.Conn, job func() func(*websocket.Conn) error) err
 
 // End implements websocket.Loop: settle sees it when the event is over.
 func (l *loop) End(c *websocket.Conn, how websocket.End) {
-	_, s := l.of(c)
-	b := l.work(s)
+	fd, s := l.of(c)
+	b := l.work(fd, s)
 	b.fin = finLinger
 	if how == websocket.Reset {
 		b.fin = finReset

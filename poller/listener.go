@@ -133,10 +133,16 @@ func adoptListener(fd int) (*listener, error) {
 
 // userTimeout bounds how long the kernel waits for a peer's acknowledgement. It
 // also kills a zero-window peer that answers every probe, so it must exceed
-// what bounds that: d is the longer of stall and idle time.
+// what bounds that: d is the longer of stall and idle time. An inherited socket
+// may be of Multipath TCP, which does not know the option: the loop's own
+// deadlines cover the same.
 func (ln *listener) userTimeout(d time.Duration) error {
 	ms := int((d + 30*time.Second).Milliseconds())
-	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(ln.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, ms))
+	err := unix.SetsockoptInt(ln.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, ms)
+	if err == unix.ENOPROTOOPT {
+		return nil
+	}
+	return os.NewSyscallError("setsockopt", err)
 }
 
 // serve gives the listener to the loop, which accepts from now on. Level

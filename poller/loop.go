@@ -55,6 +55,7 @@ type loop struct {
 	queue     []place // connections that are to be read again
 	turns     []place // the part of the queue that has its turn
 	pool      pool
+	told      int // pool.out when it was last told to the others
 	listeners []*listener
 	draining  uint32 // tick at which draining began; 0: not draining
 	sweep     int    // next descriptor to be filed again for the drain
@@ -63,6 +64,7 @@ type loop struct {
 
 	// Shared.
 	mail  mailbox
+	held  atomic.Int64 // bytes of buffers in use, as last told
 	count atomic.Int32 // connections, those handed over to it included
 }
 
@@ -249,7 +251,7 @@ func (l *loop) read(fd int, s *slot, sure bool) {
 	room := l.buf[:kept+l.limit(s, b)]
 	n, errno := recv(fd, &room[kept], len(room)-kept)
 	if errno != 0 || n <= 0 {
-		l.keep(s, room[:kept])
+		l.keep(fd, s, room[:kept])
 		l.nothing(fd, s, n, errno)
 		return
 	}
@@ -391,7 +393,7 @@ func (l *loop) busyOf(s *slot) *busy {
 }
 
 // work returns the connection's working state, taking one when it has none.
-func (l *loop) work(s *slot) *busy {
+func (l *loop) work(fd int, s *slot) *busy {
 	if s.busy == 0 {
 		if n := len(l.freeBusy); n > 0 {
 			s.busy, l.freeBusy = l.freeBusy[n-1], l.freeBusy[:n-1]
@@ -399,6 +401,7 @@ func (l *loop) work(s *slot) *busy {
 			s.busy = uint32(len(l.busys))
 			l.busys = append(l.busys, new(busy))
 		}
+		l.busys[s.busy].fd = fd
 	}
 	return l.busys[s.busy]
 }
@@ -410,6 +413,7 @@ func (l *loop) rest(fd int, s *slot) {
 		l.giveBack(s, b)
 	}
 	l.schedule(fd, s)
+	l.bound()
 }
 
 func (l *loop) giveBack(s *slot, b *busy) {
@@ -420,7 +424,7 @@ func (l *loop) giveBack(s *slot, b *busy) {
 
 // requeue puts the connection at the back of the loop's queue.
 func (l *loop) requeue(fd int, s *slot) {
-	b := l.work(s)
+	b := l.work(fd, s)
 	if b.queued {
 		return
 	}

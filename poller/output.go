@@ -51,7 +51,7 @@ func (l *loop) settle(fd int, s *slot, t turn) {
 		return
 	}
 	if len(t.head)+len(t.out) > 0 {
-		l.backlog(s, t.head, t.out)
+		l.backlog(fd, s, t.head, t.out)
 	}
 	l.conn.Sent()
 	if !t.up {
@@ -67,11 +67,11 @@ func (l *loop) settle(fd int, s *slot, t turn) {
 		return
 	}
 	if len(t.rest) > 0 {
-		b = l.keep(s, t.rest)
+		b = l.keep(fd, s, t.rest)
 		b.whole = t.whole
 	}
 	if s.ws.Closing() {
-		if b = l.work(s); b.until == 0 {
+		if b = l.work(fd, s); b.until == 0 {
 			b.until = l.after(l.limits(s).CloseTimeout)
 		}
 	}
@@ -88,7 +88,7 @@ func (l *loop) goOn(fd int, s *slot, more bool) {
 		return
 	}
 	if b := l.busyOf(s); b != nil || more {
-		b = l.work(s)
+		b = l.work(fd, s)
 		b.pending = b.pending || more
 		if (b.pending || b.whole) && !b.full && !s.ws.Held() {
 			l.requeue(fd, s)
@@ -119,18 +119,18 @@ func (l *loop) upgraded(s *slot) {
 }
 
 // keep sets input aside until it can be given again.
-func (l *loop) keep(s *slot, rest []byte) *busy {
+func (l *loop) keep(fd int, s *slot, rest []byte) *busy {
 	if len(rest) == 0 {
 		return nil
 	}
-	b := l.work(s)
+	b := l.work(fd, s)
 	b.in = append(l.Alloc(len(rest)), rest...)
 	return b
 }
 
 // backlog sets output aside that the socket did not take.
-func (l *loop) backlog(s *slot, head, out []byte) {
-	b := l.work(s)
+func (l *loop) backlog(fd int, s *slot, head, out []byte) {
+	b := l.work(fd, s)
 	if len(b.out) == 0 {
 		b.progress, b.unacked = l.tick, 0
 	}
@@ -218,7 +218,7 @@ func (l *loop) failed(fd int, s *slot, err error) {
 
 // ending ends the connection once its backlog is sent.
 func (l *loop) ending(fd int, s *slot, how fin, cause websocket.CloseError) {
-	b := l.work(s)
+	b := l.work(fd, s)
 	if how == finReset {
 		l.cut(fd, s, cause)
 		return

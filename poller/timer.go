@@ -29,7 +29,7 @@ func (l *loop) newTimer(fd int, s *slot, d time.Duration, f func(*websocket.Conn
 	} else {
 		l.timers = append(l.timers, timer{})
 	}
-	b := l.work(s)
+	b := l.work(fd, s)
 	t := &l.timers[id]
 	t.fd, t.gen, t.f = fd, s.generation(), f
 	t.nextOf = b.timers

@@ -90,6 +90,9 @@ func (w *Work) Empty() bool {
 	return w.Backlog == 0 && w.scanned == 0 && w.done == 0 && w.message == nil && !w.inMessage && w.left == 0
 }
 
+// Holds reports whether a message is under assembly in memory of its own.
+func (w *Work) Holds() bool { return w.message != nil }
+
 // Began is when the message under way began; false when none is.
 func (w *Work) Began() (time.Duration, bool) { return w.began, w.inMessage || w.left > 0 || w.done > 0 }
 
@@ -123,6 +126,7 @@ type Conn struct {
 	curEnd  int       // < 0: none
 	out     []byte    // the side buffer: what is sent otherwise
 	lent    []byte    // what the Loop lent for it; out may have outgrown it
+	current []byte    // memory of the message that is being delivered
 	spent   []byte    // memory of a message, to be given back when it has been sent
 	header  ws.Header // of the frame under way
 	inEvent bool      // Receive or Filled runs: a reply is never refused
@@ -422,13 +426,24 @@ func (c *Conn) Release(cause CloseError) (counted Cause, err error) {
 // drop gives back all memory of the connection.
 func (c *Conn) drop() {
 	c.Sent()
+	c.unfinished()
 	if c.work != nil {
-		c.loop.Free(c.work.message)
 		*c.work = Work{Backlog: c.work.Backlog}
 	}
 	if c.st.side != 0 {
 		c.sides[c.st.side] = side{}
 		c.freeSide = append(c.freeSide, c.st.side)
 		c.st.side = 0
+	}
+}
+
+// unfinished gives back the memory of messages that will not be finished: one
+// whose handler has panicked, one under assembly.
+func (c *Conn) unfinished() {
+	c.loop.Free(c.current)
+	c.current = nil
+	if c.work != nil {
+		c.loop.Free(c.work.message)
+		c.work.message = nil
 	}
 }

@@ -232,12 +232,13 @@ func (c *Conn) arrived(w *Work, p []byte) error {
 func (c *Conn) assembled(w *Work) error {
 	m, p, in := w.message, w.payload(), c.buf
 	w.message, w.inMessage = nil, false
-	c.curEnd = -1
+	c.curEnd, c.current = -1, m
 	alone := m != nil && c.spent == nil && len(c.output()) == 0
 	if alone {
 		c.buf, c.curAt, c.curEnd = m, headroom, len(m)
 	}
 	err := c.deliver(w.op, p)
+	c.current = nil
 	if alone && c.runEnd > 0 {
 		c.spent, c.stopped = m, true
 		return err

@@ -30,7 +30,7 @@ func (c *Conn) Receive(in []byte) (n int, out []byte, err error) {
 	c.buf, c.inEvent, c.stopped = in, true, false
 	n, err = c.take(in)
 	if err != nil {
-		c.fail(err)
+		err = c.fail(err)
 	}
 	c.inEvent = false
 	return n, c.output(), err
@@ -89,10 +89,12 @@ func (c *Conn) recovered(err *error) {
 }
 
 // fail ends the connection: a close frame with the code of err, unless one was
-// sent already or none is due. Nothing follows it (RFC 6455 §7.1.7).
-func (c *Conn) fail(err error) {
+// sent already or none is due. Nothing follows it (RFC 6455 §7.1.7). It returns
+// err, joined by the panic of Route.Close if that panics.
+func (c *Conn) fail(err error) (ended error) {
+	defer c.unfinished()
 	if c.st.phase == phaseEnded {
-		return
+		return err
 	}
 	e := closeFor(err)
 	if c.st.phase == phaseOpen && !e.Peer && e.Code != ws.StatusAbnormalClosure {
@@ -102,8 +104,13 @@ func (c *Conn) fail(err error) {
 		c.st.control = uint16(e.Cause)
 	}
 	c.st.phase = phaseEnded
-	defer c.recovered(&err) // Route.Close is a handler too
+	defer func() {
+		if v := recover(); v != nil {
+			ended = errors.Join(err, &PanicError{v, debug.Stack()})
+		}
+	}()
 	c.closed(e)
+	return err
 }
 
 // handled maps what a handler returned: a CloseError of its own begins a close
@@ -176,7 +183,7 @@ func (c *Conn) Filled(n int) (out []byte, err error) {
 	c.buf, c.inEvent = nil, true
 	err = c.filled(w, w.message[at:])
 	if err != nil {
-		c.fail(err)
+		err = c.fail(err)
 	}
 	c.inEvent = false
 	if len(c.out) > 0 {
@@ -198,7 +205,7 @@ func (c *Conn) filled(w *Work, p []byte) (err error) {
 func (c *Conn) Call(f func(*Conn) error) (out []byte, err error) {
 	c.buf, c.stopped = nil, false
 	if err = c.call(f); err != nil {
-		c.fail(err)
+		err = c.fail(err)
 	}
 	return c.output(), err
 }
