@@ -240,14 +240,18 @@ func (l *loop) place(fd int) {
 			least = o
 		}
 	}
-	over := l.srv.maxConnections > 0 && int(total) >= l.srv.maxConnections
+	refused := l.srv.refused.Load()
+	over := int(total-refused) >= l.srv.maxConnections
 	if over {
 		l.stats.Refused[RefusedMaxConnections]++
 	}
-	s := l.srv.table.make(fd)
-	if s == nil || over && int(total) >= l.srv.maxConnections+reserve {
+	if l.srv.table.make(fd) == nil || over && refused >= reserve {
+		l.stats.Closed[websocket.CauseHTTP]++
 		_ = unix.Close(fd)
 		return
+	}
+	if over {
+		l.srv.refused.Add(1)
 	}
 	least.count.Add(1)
 	if least == l {
@@ -255,7 +259,8 @@ func (l *loop) place(fd int) {
 		return
 	}
 	if least.mail.post(least, letter{kind: letterAdopt, to: websocket.NewHandle(nil, int32(fd), 0), over: over}) != nil {
-		least.count.Add(-1)
+		least.count.Add(-1) // the loops are ending
+		l.stats.Closed[websocket.CauseGoingAway]++
 		_ = unix.Close(fd)
 	}
 }

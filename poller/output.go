@@ -287,6 +287,9 @@ func (l *loop) finish(fd int, s *slot, cause websocket.CloseError) {
 		l.giveBack(s, b)
 	}
 	l.wheel.remove(connRef(fd))
+	if s.ws.Refused() {
+		l.srv.refused.Add(-1)
+	}
 	s.free()
 	_ = unix.Close(fd)
 	l.count.Add(-1)

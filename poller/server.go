@@ -36,6 +36,7 @@ type Server struct {
 	// Shared.
 	jobs    jobs
 	posted  atomic.Int64 // bytes in mailboxes
+	refused atomic.Int32 // connections above the cap, whose request will be refused
 	starved atomic.Int32 // listeners that are paused
 	relief  atomic.Bool  // a descriptor was freed since
 	once    sync.Once

@@ -64,6 +64,9 @@ func (s *State) Begin() { s.flags &^= flagServed }
 // Refuse has the connection's request refused with 503, whatever it is.
 func (s *State) Refuse() { s.flags |= flagRefuse }
 
+// Refused reports whether Refuse was called.
+func (s *State) Refused() bool { return s.flags&flagRefuse != 0 }
+
 // Served reports whether the connection waits between two plain requests.
 func (s *State) Served() bool { return s.flags&flagServed != 0 }
 
