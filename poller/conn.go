@@ -1,7 +1,6 @@
 package poller
 
 import (
-	"sync"
 	"sync/atomic"
 
 	"echogate/poller/websocket"
@@ -61,18 +60,17 @@ func (s *slot) jitter(fd int) uint32 {
 const chunkSize = 4096
 
 // table is all slots, by descriptor. Chunks are made as descriptors need them
-// and stay.
+// and stay. Its copies are the same table.
 type table struct {
-	mu     sync.Mutex // held to make a chunk
 	chunks []atomic.Pointer[[chunkSize]slot]
 }
 
-func newTable(descriptors int) *table {
-	return &table{chunks: make([]atomic.Pointer[[chunkSize]slot], (descriptors+chunkSize-1)/chunkSize)}
+func newTable(descriptors int) table {
+	return table{make([]atomic.Pointer[[chunkSize]slot], (descriptors+chunkSize-1)/chunkSize)}
 }
 
 // at returns the slot of a descriptor, nil if none was ever needed there.
-func (t *table) at(fd int) *slot {
+func (t table) at(fd int) *slot {
 	if i := uint(fd) / chunkSize; i < uint(len(t.chunks)) {
 		if c := t.chunks[i].Load(); c != nil {
 			return &c[uint(fd)%chunkSize]
@@ -82,20 +80,16 @@ func (t *table) at(fd int) *slot {
 }
 
 // make returns the slot of a descriptor; nil if it is beyond the table.
-func (t *table) make(fd int) *slot {
+func (t table) make(fd int) *slot {
 	if s := t.at(fd); s != nil || fd >= len(t.chunks)*chunkSize {
 		return s
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if c := &t.chunks[fd/chunkSize]; c.Load() == nil {
-		c.Store(new([chunkSize]slot))
-	}
+	t.chunks[fd/chunkSize].CompareAndSwap(nil, new([chunkSize]slot)) // another loop may be first
 	return t.at(fd)
 }
 
 // top is one more than the highest descriptor with a slot.
-func (t *table) top() int {
+func (t table) top() int {
 	for i := len(t.chunks); i > 0; i-- {
 		if t.chunks[i-1].Load() != nil {
 			return i * chunkSize

@@ -42,7 +42,7 @@ func connRef(fd int) ref { return ref(fd + 1) }
 // link is the wheel's way from a ref to its entry.
 func (l *loop) link(r ref) *link {
 	if r > 0 {
-		return &l.srv.table.at(int(r - 1)).link
+		return &l.table.at(int(r - 1)).link
 	}
 	return &l.timers[-r-1].link
 }
@@ -185,7 +185,7 @@ func (l *loop) expire(r ref, passed uint32) {
 		return
 	}
 	fd := int(r - 1)
-	s := l.srv.table.at(fd)
+	s := l.table.at(fd)
 	if !s.is(l) || s.filed != 0 { // it ended, or was filed again, in this tick
 		return
 	}

@@ -27,9 +27,9 @@ func (l *loop) sweepDrain() {
 	if l.draining == 0 {
 		return
 	}
-	top := l.srv.table.top()
+	top := l.table.top()
 	for end := min(l.sweep+slice, top); l.sweep < end; l.sweep++ {
-		if s := l.srv.table.at(l.sweep); s != nil && s.is(l) {
+		if s := l.table.at(l.sweep); s != nil && s.is(l) {
 			l.schedule(l.sweep, s)
 		}
 	}
@@ -38,8 +38,8 @@ func (l *loop) sweepDrain() {
 // cutAll ends every connection of the loop at once.
 func (l *loop) cutAll() {
 	l.beginDrain()
-	for fd := range l.srv.table.top() {
-		if s := l.srv.table.at(fd); s != nil && s.is(l) {
+	for fd := range l.table.top() {
+		if s := l.table.at(fd); s != nil && s.is(l) {
 			l.cut(fd, s, websocket.ErrGoingAway)
 		}
 	}
@@ -57,9 +57,9 @@ func (l *loop) stopped() error {
 // visit runs f on the connections of a route from descriptor fd on, one slice
 // at a time.
 func (l *loop) visit(fd int, pattern string, f func(*websocket.Conn) error) {
-	top := l.srv.table.top()
+	top := l.table.top()
 	for end := min(fd+slice, top); fd < end; fd++ {
-		s := l.srv.table.at(fd)
+		s := l.table.at(fd)
 		if s == nil || !s.is(l) || !s.ws.Open() {
 			continue
 		}

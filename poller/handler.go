@@ -24,7 +24,7 @@ func (l *loop) Free(b []byte) { l.pool.put(b) }
 func (l *loop) of(c *websocket.Conn) (fd int, s *slot) {
 	l.check()
 	fd = int(c.ID())
-	return fd, l.srv.table.at(fd)
+	return fd, l.table.at(fd)
 }
 
 // Work implements websocket.Loop.
@@ -123,7 +123,7 @@ func (l *loop) PostDo(h websocket.Handle, f func(*websocket.Conn) error) error {
 // alive looks at the slot's owner word: is h's connection still there, and does
 // it take more?
 func (l *loop) alive(h websocket.Handle, room bool) error {
-	word := l.srv.table.at(int(h.FD)).owner.Load()
+	word := l.table.at(int(h.FD)).owner.Load()
 	if uint32(word>>32) != h.Gen || uint16(word) != l.tag {
 		return websocket.ErrGone
 	}

@@ -245,7 +245,7 @@ func (l *loop) place(fd int) {
 	if over {
 		l.stats.Refused[RefusedMaxConnections]++
 	}
-	if l.srv.table.make(fd) == nil || over && refused >= reserve {
+	if l.table.make(fd) == nil || over && refused >= reserve {
 		l.stats.Closed[websocket.CauseHTTP]++
 		_ = unix.Close(fd)
 		return
@@ -271,7 +271,7 @@ const reserve = 128
 
 // adopt begins a connection on this loop; over: its request will be refused.
 func (l *loop) adopt(fd int, over bool) {
-	s := l.srv.table.at(fd)
+	s := l.table.at(fd)
 	l.arm()
 	s.take(l.tag, l.tick)
 	if over {

@@ -29,23 +29,27 @@ const (
 // loop is one event loop: a goroutine that owns everything below but the
 // mailbox, the counters' copies and what is immutable.
 type loop struct {
+	// What every event needs comes first: a cache line that is not touched is
+	// time not spent.
+	tag   uint16 // 1 + its place among the loops: the owner in slots
+	tick  uint32 // now, in ticks since the server's start
+	table table
+	conn  *websocket.Conn
+	buf   []byte
+
 	// Immutable.
 	srv   *Server
-	tag   uint16 // 1 + its place among the loops: the owner in slots
 	poll  *netpoll.Poller
 	timer int // descriptor of the timerfd
 	wake  int // descriptor of the eventfd: mail, or a queue to go on with
 
 	// Owned by the loop.
 	owner
-	conn      *websocket.Conn
-	buf       []byte
 	head      []byte // output of the read under way that leaves before Receive's
 	vec       vector
-	tick      uint32 // now, in ticks since the server's start
-	armed     bool   // the timer runs
-	chained   bool   // the turn reads a second time
-	late      bool   // the last tick was very late: expiries wait for one more
+	armed     bool // the timer runs
+	chained   bool // the turn reads a second time
+	late      bool // the last tick was very late: expiries wait for one more
 	wheel     wheel
 	due       []ref
 	busys     []*busy // by slot.busy; the first is never used
@@ -75,7 +79,7 @@ type place struct {
 }
 
 func newLoop(s *Server, i int) (*loop, error) {
-	l := &loop{srv: s, tag: uint16(i + 1), tick: s.now(), buf: make([]byte, readBuffer), busys: make([]*busy, 1), timer: -1, wake: -1}
+	l := &loop{srv: s, table: s.table, tag: uint16(i + 1), tick: s.now(), buf: make([]byte, readBuffer), busys: make([]*busy, 1), timer: -1, wake: -1}
 	l.wheel.at, l.wheel.last = l.link, l.tick
 	l.conn = websocket.NewConn(l, s.routes)
 	if err := l.open(); err != nil {
@@ -130,7 +134,7 @@ func (l *loop) run() error {
 // event is netpoll's callback. What the great majority of events need, one read
 // and one write, is done right here: each Go frame above a system call costs.
 func (l *loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
-	s := l.srv.table.at(fd)
+	s := l.table.at(fd)
 	if s == nil || !s.is(l) {
 		return l.special(fd, ev)
 	}
@@ -455,7 +459,7 @@ func (l *loop) woken() error {
 	}
 	l.turns, l.queue = l.queue, l.turns[:0]
 	for _, p := range l.turns {
-		s := l.srv.table.at(p.fd)
+		s := l.table.at(p.fd)
 		if !s.is(l) || s.generation() != p.gen || s.busy == 0 {
 			continue
 		}

@@ -89,7 +89,7 @@ func (l *loop) deliver() error {
 // deliverTo is a letter to a connection, which may have ended.
 func (l *loop) deliverTo(x letter) {
 	fd := int(x.to.FD)
-	s := l.srv.table.at(fd)
+	s := l.table.at(fd)
 	alive := s.is(l) && s.generation() == x.to.Gen && !s.ws.Ended()
 	switch x.kind {
 	case letterSend:

@@ -44,7 +44,7 @@ func (l *loop) evict() {
 		if b == nil || !b.holds() {
 			continue
 		}
-		if worst == nil || before(l.srv.table.at(b.fd).heard, l.srv.table.at(worst.fd).heard) {
+		if worst == nil || before(l.table.at(b.fd).heard, l.table.at(worst.fd).heard) {
 			worst = b
 		}
 		if n >= drawn {
@@ -54,7 +54,7 @@ func (l *loop) evict() {
 	if worst == nil {
 		return
 	}
-	s := l.srv.table.at(worst.fd)
+	s := l.table.at(worst.fd)
 	if len(worst.out) > 0 {
 		l.cut(worst.fd, s, websocket.ErrTryLater)
 		return

@@ -25,7 +25,7 @@ type Server struct {
 	routes         *websocket.Routes
 	log            *slog.Logger
 	start          time.Time
-	table          *table
+	table          table
 	loops          []*loop
 	listeners      []*listener
 	maxConnections int

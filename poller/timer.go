@@ -53,7 +53,7 @@ func (l *loop) freeTimerAt(id uint32) {
 	if t.prevOf != 0 {
 		l.timers[t.prevOf].nextOf = t.nextOf
 	} else {
-		l.busyOf(l.srv.table.at(t.fd)).timers = t.nextOf
+		l.busyOf(l.table.at(t.fd)).timers = t.nextOf
 	}
 	*t = timer{use: t.use + 1}
 	l.freeTimer = append(l.freeTimer, id)
@@ -66,7 +66,7 @@ func (l *loop) fire(id uint32) {
 		return
 	}
 	fd, f := t.fd, t.f
-	s := l.srv.table.at(fd)
+	s := l.table.at(fd)
 	l.freeTimerAt(id)
 	l.call(fd, s, f)
 }

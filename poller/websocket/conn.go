@@ -16,8 +16,7 @@ import (
 type State struct {
 	side     uint32 // index into the loop's side entries; 0: none
 	Messages uint32 // data messages received; stops at the top
-	version  uint16 // of the route table
-	route    uint16 // index in it
+	place           // of the route
 	control  uint16 // control frames in the current window; once closing: the Cause
 	phase    phase
 	flags    flags
@@ -107,6 +106,27 @@ func (w *Work) Restart(now time.Duration) { w.began = now }
 // dead when the handler returns. Handle is what may be kept. There is one Conn
 // for each loop; its mover binds it to the connection of the event.
 type Conn struct {
+	// Of the event. What every message needs comes first: a cache line that is
+	// not touched is time not spent.
+	st        *State
+	rt        *Route
+	work      *Work
+	buf       []byte // where the replies in place lie: the bytes read, or a message's own memory
+	runAt     int    // buf[runAt:runEnd] is the run: what is sent from where it lies
+	runEnd    int
+	curAt     int       // buf[curAt:curEnd] is the payload that may be sent in place
+	curEnd    int       // < 0: none
+	out       []byte    // the side buffer: what is sent otherwise
+	header    ws.Header // of the frame under way
+	spent     []byte    // memory of a message, to be given back when it has been sent
+	inEvent   bool      // Receive or Filled runs: a reply is never refused
+	stopped   bool      // Receive left whole frames untaken
+	last      place     // of the Route that lastRoute is
+	lastRoute *Route
+	id        uint64 // the mover's name for the connection
+	lent      []byte // what the Loop lent for out, which may have outgrown it
+	current   []byte // memory of the message that is being delivered
+
 	// Of the loop.
 	loop     Loop
 	routes   *Routes
@@ -114,27 +134,10 @@ type Conn struct {
 	sides    []side
 	freeSide []uint32
 	up       upgrader
-
-	// Of the connection, since Bind.
-	id   uint64
-	st   *State
-	work *Work
-	rt   *Route
-
-	// Of the event.
-	buf     []byte // where the replies in place lie: the bytes read, or a message's own memory
-	runAt   int    // buf[runAt:runEnd] is the run: what is sent from where it lies
-	runEnd  int
-	curAt   int       // buf[curAt:curEnd] is the payload that may be sent in place
-	curEnd  int       // < 0: none
-	out     []byte    // the side buffer: what is sent otherwise
-	lent    []byte    // what the Loop lent for it; out may have outgrown it
-	current []byte    // memory of the message that is being delivered
-	spent   []byte    // memory of a message, to be given back when it has been sent
-	header  ws.Header // of the frame under way
-	inEvent bool      // Receive or Filled runs: a reply is never refused
-	stopped bool      // Receive left whole frames untaken
 }
+
+// place is where a Route stands: in which version of the table, and where.
+type place struct{ version, route uint16 }
 
 // side is what few connections have: a handler's value, a Route of their own.
 type side struct {
@@ -153,8 +156,16 @@ func NewConn(l Loop, routes *Routes) *Conn {
 // st its State, w its Work or nil.
 func (c *Conn) Bind(id uint64, st *State, w *Work) {
 	c.id, c.st, c.work = id, st, w
-	if st.flags&flagUpgraded != 0 {
+	switch {
+	case st.flags&flagUpgraded == 0:
+		c.rt = nil
+	case st.place == c.last && st.side == 0 && c.lastRoute != nil:
+		c.rt = c.lastRoute
+	default:
 		c.rt = c.routeOf(st)
+		if st.side == 0 {
+			c.last, c.lastRoute = st.place, c.rt
+		}
 	}
 }
 

@@ -12,9 +12,9 @@ import (
 // Routes is an immutable routing table: a reload makes another one.
 type Routes struct {
 	version uint16
-	limits  Limits
 	maxHead int
-	list    []compiled     // sorted by pattern
+	list    []compiled // sorted by pattern
+	limits  Limits
 	exact   map[string]int // index of patterns without parameters
 	loose   []int          // index of the others, the most specific first
 	listing string         // what a 404 says
