@@ -177,7 +177,7 @@ func (l *loop) drainOut(fd int, s *slot, b *busy) bool {
 		return false
 	}
 	b.off += n
-	b.progress = l.tick
+	b.progress, s.heard = l.tick, l.tick // the peer's kernel has acknowledged some
 	if b.off == len(b.out) {
 		l.Free(b.out)
 		b.out, b.off = nil, 0
