@@ -120,6 +120,12 @@ func (l *loop) close() []letter {
 	return unread
 }
 
+// A tick, and how many there are in a second.
+const (
+	tickTime       = 10 * time.Millisecond
+	ticksPerSecond = uint32(time.Second / tickTime)
+)
+
 // run is the loop's goroutine. It returns when the server has told it to stop
 // and nothing is left.
 func (l *loop) run() error {
@@ -387,97 +393,3 @@ func (l *loop) call(fd int, s *slot, f func(*websocket.Conn) error) {
 	l.transmit(fd, s, &t)
 	l.settle(fd, s, t)
 }
-
-// busyOf returns the connection's working state, nil when it has none.
-func (l *loop) busyOf(s *slot) *busy {
-	if s.busy == 0 {
-		return nil
-	}
-	return l.busys[s.busy]
-}
-
-// work returns the connection's working state, taking one when it has none.
-func (l *loop) work(fd int, s *slot) *busy {
-	if s.busy == 0 {
-		if n := len(l.freeBusy); n > 0 {
-			s.busy, l.freeBusy = l.freeBusy[n-1], l.freeBusy[:n-1]
-		} else {
-			s.busy = uint32(len(l.busys))
-			l.busys = append(l.busys, new(busy))
-		}
-		l.busys[s.busy].fd = fd
-	}
-	return l.busys[s.busy]
-}
-
-// rest ends a turn: working state with nothing in it goes back, and deadlines
-// that are nearer than what is filed are filed.
-func (l *loop) rest(fd int, s *slot) {
-	if b := l.busyOf(s); b != nil && b.idle() && (b.progress == 0 || before(b.progress+backlogMemory, l.tick)) {
-		l.giveBack(s, b)
-	}
-	l.schedule(fd, s)
-	l.bound()
-}
-
-func (l *loop) giveBack(s *slot, b *busy) {
-	*b = busy{}
-	l.freeBusy = append(l.freeBusy, s.busy)
-	s.busy = 0
-}
-
-// requeue puts the connection at the back of the loop's queue.
-func (l *loop) requeue(fd int, s *slot) {
-	b := l.work(fd, s)
-	if b.queued {
-		return
-	}
-	b.queued = true
-	l.queue = append(l.queue, place{fd, s.generation()})
-	if len(l.queue) == 1 {
-		l.ring()
-	}
-}
-
-// ring makes the eventfd readable: the loop comes back to its queue and mail
-// after the events that wait.
-func (l *loop) ring() {
-	one := [8]byte{1}
-	for {
-		if _, err := unix.Write(l.wake, one[:]); err != unix.EINTR {
-			return // EAGAIN: it is as full as can be, and readable
-		}
-	}
-}
-
-// woken takes the mail and gives each connection in the queue its turn.
-func (l *loop) woken() error {
-	var count [8]byte
-	_, _ = unix.Read(l.wake, count[:])
-	if err := l.deliver(); err != nil {
-		return err
-	}
-	l.turns, l.queue = l.queue, l.turns[:0]
-	for _, p := range l.turns {
-		s := l.table.at(p.fd)
-		if !s.is(l) || s.generation() != p.gen || s.busy == 0 {
-			continue
-		}
-		b := l.busys[s.busy]
-		b.queued = false
-		if len(b.out) > 0 && !l.drainOut(p.fd, s, b) {
-			continue
-		}
-		l.read(p.fd, s, false)
-	}
-	if len(l.queue) > 0 {
-		l.ring()
-	}
-	return nil
-}
-
-// milliseconds of a tick, and ticks of a second.
-const (
-	tickTime       = 10 * time.Millisecond
-	ticksPerSecond = uint32(time.Second / tickTime)
-)

@@ -1,0 +1,49 @@
+package websocket
+
+import "runtime/debug"
+
+// Release ends the protocol's part of a connection whose transport has ended,
+// or is about to: Route.Close runs if it has not, memory is given back. It
+// returns what the connection is to be counted under: the cause of the close
+// frame that was sent, if one was and was not left unanswered, else cause. A
+// panic in Route.Close is returned. The mover calls it once.
+func (c *Conn) Release(cause CloseError) (counted Cause, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{v, debug.Stack()}
+		}
+		c.drop()
+	}()
+	counted = cause.Cause
+	if c.st.phase >= phaseClosing && counted != CauseCloseTimeout {
+		counted = Cause(c.st.control)
+	}
+	c.st.phase = phaseEnded
+	c.closed(cause)
+	return counted, nil
+}
+
+// drop gives back all memory of the connection.
+func (c *Conn) drop() {
+	c.Sent()
+	c.unfinished()
+	if c.work != nil {
+		*c.work = Work{Backlog: c.work.Backlog}
+	}
+	if c.st.side != 0 {
+		c.sides[c.st.side] = side{}
+		c.freeSide = append(c.freeSide, c.st.side)
+		c.st.side = 0
+	}
+}
+
+// unfinished gives back the memory of messages that will not be finished: one
+// whose handler has panicked, one under assembly.
+func (c *Conn) unfinished() {
+	c.loop.Free(c.current)
+	c.current = nil
+	if c.work != nil {
+		c.loop.Free(c.work.message)
+		c.work.message = nil
+	}
+}

@@ -1,0 +1,99 @@
+package websocket
+
+import (
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// State is what is left of a connection while it is idle: a small value without
+// pointers, kept by the mover in the connection's slot. The zero State is a
+// connection that has sent nothing yet.
+type State struct {
+	side     uint32 // index into the loop's side entries; 0: none
+	Messages uint32 // data messages received; stops at the top
+	place           // of the route
+	control  uint16 // control frames in the current window; once closing: the Cause
+	phase    phase
+	flags    flags
+}
+
+type phase uint8
+
+const (
+	phaseHTTP    phase = iota // waiting for a request
+	phaseOpen                 // frames
+	phaseClosing              // our close frame is sent, the peer's is awaited
+	phaseEnded                // nothing is read or sent any more
+)
+
+type flags uint8
+
+const (
+	flagUpgraded flags = 1 << iota // it got its 101
+	flagClosed                     // Route.Close has run
+	flagPaused                     // by Pause
+	flagJob                        // by Go
+	flagServed                     // it waits between two plain requests
+	flagRefuse                     // it is above the cap: its request is refused
+)
+
+// Upgraded reports whether the connection got its 101.
+func (s *State) Upgraded() bool { return s.flags&flagUpgraded != 0 }
+
+// Open reports whether data may be sent.
+func (s *State) Open() bool { return s.phase == phaseOpen }
+
+// Closing reports whether our close frame waits for the peer's.
+func (s *State) Closing() bool { return s.phase == phaseClosing }
+
+// Ended reports whether nothing is read or sent any more.
+func (s *State) Ended() bool { return s.phase == phaseEnded }
+
+// Held reports whether a handler or its job has paused reading.
+func (s *State) Held() bool { return s.flags&(flagPaused|flagJob) != 0 }
+
+// Begin ends Served: the first byte of the next request has come.
+func (s *State) Begin() { s.flags &^= flagServed }
+
+// Refuse has the connection's request refused with 503, whatever it is.
+func (s *State) Refuse() { s.flags |= flagRefuse }
+
+// Refused reports whether Refuse was called.
+func (s *State) Refused() bool { return s.flags&flagRefuse != 0 }
+
+// Served reports whether the connection waits between two plain requests.
+func (s *State) Served() bool { return s.flags&flagServed != 0 }
+
+// A Work is the working state of one connection: what is unfinished. It exists
+// only while something is.
+type Work struct {
+	Backlog int // bytes of output that the socket has not taken; kept by the mover
+
+	scanned int // bytes of a request's head that hold no blank line
+	done    int // payload bytes of the kept frame that are unmasked already
+
+	message   []byte        // headroom and payload of a message in memory of its own; nil before its first byte
+	began     time.Duration // when the message began
+	op        ws.OpCode     // of the message
+	inMessage bool          // its last frame has not come
+	fragments int           // frames of it so far
+	checked   int           // payload bytes known to be whole UTF-8 runes
+	frame     ws.Header     // of the large frame under way
+	left      int           // bytes of that frame still to come
+}
+
+// Empty reports whether nothing is unfinished.
+func (w *Work) Empty() bool {
+	return w.Backlog == 0 && w.scanned == 0 && w.done == 0 && w.message == nil && !w.inMessage && w.left == 0
+}
+
+// Holds reports whether a message is under assembly in memory of its own.
+func (w *Work) Holds() bool { return w.message != nil }
+
+// Began is when the message under way began; false when none is.
+func (w *Work) Began() (time.Duration, bool) { return w.began, w.inMessage || w.left > 0 || w.done > 0 }
+
+// Restart begins the time of the message under way anew at now: reading was
+// paused, which does not count.
+func (w *Work) Restart(now time.Duration) { w.began = now }
