@@ -1,0 +1,48 @@
+package main
+
+import (
+	"strconv"
+
+	"github.com/gobwas/ws"
+
+	"echogate/poller/websocket"
+)
+
+// goodbye is the text that is echoed and then closes with 1000: the rule of
+// pywebsocket's echo handler, which the HTML5 tutorials were served by.
+const goodbye = "Goodbye"
+
+// echo sends every message back as it came: same opcode, same bytes.
+func echo(c *websocket.Conn, op ws.OpCode, p []byte) error {
+	if err := c.Send(op, p); err != nil {
+		return err
+	}
+	if op == ws.OpText && string(p) == goodbye {
+		return c.Close(ws.StatusNormalClosure, "")
+	}
+	return nil
+}
+
+// always echoes Goodbye like anything else.
+var always = websocket.Route{
+	Message: func(c *websocket.Conn, op ws.OpCode, p []byte) error { return c.Send(op, p) },
+}
+
+// choose makes ?goodbye=0 switch the rule off for one connection.
+func choose(c *websocket.Conn, r *websocket.Request) error {
+	if v, _ := r.Query("goodbye"); v == "0" {
+		c.Use(&always)
+	}
+	return nil
+}
+
+// status answers /status/{code} with that status.
+func status(w *websocket.Response, r *websocket.Request) error {
+	code, err := strconv.Atoi(r.Param("code"))
+	if err != nil || code < 200 || code > 599 {
+		return websocket.Refuse(400, "a status is a number from 200 to 599")
+	}
+	w.Status, w.Type = code, "text/plain; charset=utf-8"
+	w.Body = []byte("status " + r.Param("code") + "\n")
+	return nil
+}

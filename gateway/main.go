@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr))
+}
+
+// run does what the command line says and returns the exit code.
+func run(args []string, env func(string) (string, bool), out, errOut io.Writer) int {
+	command, config, err := parse(args, env, out)
+	if err != nil {
+		fmt.Fprintf(errOut, "echogate: %v\nRun \"echogate --help\" for what is accepted.\n", err)
+		return exitUsage
+	}
+	switch command {
+	case commandVersion:
+		fmt.Fprintln(out, version())
+	case commandRoutes:
+		return printRoutes(config, out, errOut)
+	case commandServe:
+		return serve(config, env, errOut)
+	}
+	return exitOK
+}
+
+// printRoutes prints the routing table, a path a line.
+func printRoutes(c *Config, out, errOut io.Writer) int {
+	routes, err := table(c.Origin)
+	if err != nil {
+		fmt.Fprintf(errOut, "echogate: %v\n", err)
+		return exitUsage
+	}
+	for _, pattern := range routes.Patterns() {
+		fmt.Fprintln(out, pattern)
+	}
+	return exitOK
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"echogate/poller"
+)
+
+// serve runs the gateway until a signal stops it, and returns the exit code.
+func serve(c *Config, env func(string) (string, bool), errOut io.Writer) int {
+	// Registered first, so that a signal during the start is not lost.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+
+	log := newLogger(errOut, c.LogFormat, c.LogLevel)
+	tuneCollector(env)
+	s, err := newServer(c, env, log)
+	if err != nil {
+		fmt.Fprintf(errOut, "echogate: %v\n", err)
+		return exitUsage
+	}
+	logStart(c, s, log)
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	return wait(s, signals, stop, ended, log)
+}
+
+// wait waits for the server's end. The first signal drains, the second cuts.
+func wait(s *poller.Server, signals <-chan os.Signal, stop func(), ended <-chan error, log *slog.Logger) int {
+	code := exitOK
+	for n := 1; ; n++ {
+		select {
+		case sig := <-signals:
+			if n == 1 {
+				log.Info("draining", "signal", sig.String())
+				stop()
+				continue
+			}
+			log.Warn("cutting all connections", "signal", sig.String())
+			s.Cut()
+			code = exitFailed
+		case err := <-ended:
+			if err != nil {
+				log.Error("failed", "err", err)
+				return exitFailed
+			}
+			log.Info("stopped", "connections_served", s.Stats().Accepted)
+			return code
+		}
+	}
+}
+
+// newServer makes the server that the configuration asks for. Its errors name
+// what cannot be had.
+func newServer(c *Config, env func(string) (string, bool), log *slog.Logger) (*poller.Server, error) {
+	raiseDescriptors(log)
+	routes, err := table(c.Origin)
+	if err != nil {
+		return nil, err
+	}
+	p := poller.Default(routes)
+	p.Listen, p.Loops, p.MaxConnections = c.Listen, c.Loops, c.MaxConnections
+	p.Limits, p.MaxHead, p.MaxBuffered = c.limits(), int(c.MaxHead), int64(c.MaxBuffered)
+	p.HandshakeTimeout, p.HTTPIdle = c.HandshakeTimeout, c.HTTPIdle
+	p.Drain, p.DrainTimeout = c.Drain, c.DrainTimeout
+	p.Log = log
+	if p.Inherited, err = inherited(env, os.Getpid()); err != nil {
+		return nil, err
+	}
+	if _, given := c.origins["listen"]; !given && c.Port == 0 && len(p.Inherited) > 0 {
+		p.Listen = nil // what was handed on is served
+	}
+	return poller.New(p)
+}
+
+// inherited are the listening sockets handed on by systemd or by the process
+// before this one (sd_listen_fds(3)): LISTEN_FDS of them from descriptor 3 on.
+// LISTEN_PID is compared only when it is set: who hands on to a program it is
+// about to become cannot know it.
+func inherited(env func(string) (string, bool), pid int) ([]int, error) {
+	text, ok := env("LISTEN_FDS")
+	if !ok {
+		return nil, nil
+	}
+	if owner, ok := env("LISTEN_PID"); ok && owner != strconv.Itoa(pid) {
+		return nil, nil // meant for another process
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > 1024 {
+		return nil, fmt.Errorf("LISTEN_FDS: %q is no number of sockets", text)
+	}
+	fds := make([]int, n)
+	for i := range fds {
+		fds[i] = 3 + i
+	}
+	return fds, nil
+}
+
+// tuneCollector makes the collector run after less garbage than Go's default,
+// unless GOGC says otherwise: the heap is mostly the table of connections, which
+// it never looks into, so a run costs little, and garbage left lying would cost
+// as many bytes again for each of a million connections. What a first run needs
+// is taken now.
+func tuneCollector(env func(string) (string, bool)) {
+	if _, set := env("GOGC"); !set {
+		debug.SetGCPercent(25)
+	}
+	runtime.GC()
+}
+
+// raiseDescriptors lifts the limit on descriptors as far as it goes.
+func raiseDescriptors(log *slog.Logger) {
+	var lim unix.Rlimit
+	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim)
+	if err == nil && lim.Cur < lim.Max {
+		lim.Cur = lim.Max
+		err = unix.Setrlimit(unix.RLIMIT_NOFILE, &lim)
+	}
+	if err != nil {
+		log.Warn("descriptor limit not raised", "err", err)
+	}
+}
+
+// logStart says in one line what is in force.
+func logStart(c *Config, s *poller.Server, log *slog.Logger) {
+	var lim unix.Rlimit
+	_ = unix.Getrlimit(unix.RLIMIT_NOFILE, &lim)
+	addrs := make([]string, 0, 1)
+	for _, a := range s.Addrs() {
+		addrs = append(addrs, net.Addr.String(a))
+	}
+	log.Info("listening", "addrs", addrs, "loops", s.Loops(),
+		"max_connections", s.MaxConnections(), "descriptors", lim.Cur,
+		"max_message", c.MaxMessage.String(), "max_buffered", c.MaxBuffered.String(),
+		"ping_interval", c.PingInterval, "idle_timeout", c.IdleTimeout, "version", version())
+}
