@@ -147,5 +147,5 @@ func logStart(c *Config, s *poller.Server, log *slog.Logger) {
 	log.Info("listening", "addrs", addrs, "loops", s.Loops(),
 		"max_connections", s.MaxConnections(), "descriptors", lim.Cur,
 		"max_message", c.MaxMessage.String(), "max_buffered", c.MaxBuffered.String(),
-		"ping_interval", c.PingInterval, "idle_timeout", c.IdleTimeout, "version", version())
+		"ping_interval", c.PingInterval.String(), "idle_timeout", c.IdleTimeout.String(), "version", version())
 }

@@ -6,12 +6,19 @@ import (
 	"runtime/debug"
 )
 
+// stamped is the version that a build without the repository is told
+// (-ldflags "-X main.stamped=v1.2.3"), as the container's is.
+var stamped string
+
 // version is what the sub-command of that name prints: the module's version
 // and, when the program was built inside its repository, the commit.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = &debug.BuildInfo{Main: debug.Module{Version: "(unknown)"}}
+	}
+	if stamped != "" {
+		info.Main.Version = stamped
 	}
 	return versionOf(info)
 }
