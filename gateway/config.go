@@ -29,7 +29,7 @@ type Config struct {
 	Origin           []string      `placeholder:"ORIGIN" group:"Handshake" help:"Origin that may connect from a browser, repeatable: https://example.com. None given: any."`
 	HandshakeTimeout time.Duration `placeholder:"DURATION" default:"10s" group:"Handshake" help:"From accepting a connection to the end of its request."`
 	HTTPIdle         time.Duration `name:"http-idle" placeholder:"DURATION" default:"15s" group:"Handshake" help:"Silence between two plain HTTP requests on one connection."`
-	MaxHead          Size          `placeholder:"SIZE" default:"8KiB" group:"Handshake" help:"Request line and headers together; above, 431."`
+	MaxHead          Size          `placeholder:"SIZE" default:"8KiB" group:"Handshake" help:"Request line and headers together, 512 to 64KiB; above, 431."`
 
 	MaxMessage     Size          `placeholder:"SIZE" default:"1MiB" group:"Messages" help:"One message, all its fragments together; above, close code 1009."`
 	MaxFragments   int           `placeholder:"N" default:"65536" group:"Messages" help:"Fragments of one message; above, 1008."`
@@ -61,6 +61,9 @@ const (
 	maxLoops = 1024
 	// maxControlRate is what the 16 bits that count control frames can hold.
 	maxControlRate = 1<<16 - 1
+	// minHead holds the smallest upgrade that a browser sends; maxHead is what
+	// the loop keeps of an unfinished request.
+	minHead, maxHead = 512, 64 << 10
 )
 
 // settle makes one list of addresses of --port and --listen. Whichever comes
@@ -141,6 +144,9 @@ func (c *Config) checkNumbers() error {
 		if n.value < 0 || n.value > n.max {
 			return c.wrong(n.flag, "%d is out of range: accepted are 0 to %d", n.value, n.max)
 		}
+	}
+	if c.MaxHead < minHead || c.MaxHead > maxHead {
+		return c.wrong("max-head", "%v is out of range: accepted are %v to %v", c.MaxHead, Size(minHead), Size(maxHead))
 	}
 	return nil
 }

@@ -47,6 +47,8 @@ func TestConfigErrors(t *testing.T) {
 	bad(`--loops: 1025 is out of range: accepted are 0 to 1024`, "--loops=1025")
 	bad(`--max-connections: -1 is out of range: accepted are 0 to 2147483647`, "--max-connections=-1")
 	bad(`--max-fragments: -2 is out of range: accepted are 0 to 2147483647`, "--max-fragments=-2")
+	bad(`--max-head: 0 is out of range: accepted are 512 to 64KiB`, "--max-head=0")
+	bad(`--max-head: 65KiB is out of range: accepted are 512 to 64KiB`, "--max-head=65KiB")
 	bad(`--max-control-rate: 65536 is out of range: accepted are 0 to 65535`, "--max-control-rate=65536")
 
 	bad(`--low-water: 64KiB does not go with --high-water 64KiB: accepted are 1 byte to less than that`, "--low-water=64KiB")
@@ -81,7 +83,8 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
-// TestAccepted are values at the edge of what check lets pass.
+// TestAccepted are values at the edge of what check lets pass; what it lets pass
+// the poller must take.
 func TestAccepted(t *testing.T) {
 	for _, args := range []string{
 		"--low-water=65535 --high-water=64KiB", "--low-water=0 --high-water=0", "--low-water=1",
@@ -89,11 +92,20 @@ func TestAccepted(t *testing.T) {
 		"--drain=8s", "--drain=1h --drain-timeout=0", "--max-lifetime=5760h",
 		"-p 0", "-p 65535", "--port=9998", "--listen=127.0.0.1:0,127.0.0.1:0", "--listen=[fe80::1%lo]:80",
 		"--origin=null", "--origin=", "--origin=HTTPS://EXAMPLE.COM",
-		"--max-control-rate=0", "--max-connections=0", "--loops=1024", "--max-head=0",
+		"--max-control-rate=0", "--max-connections=0", "--loops=1024", "--max-head=512", "--max-head=64KiB",
 		"serve --loops=1", "--loops=1 serve", "routes --loops=1",
 	} {
-		if _, _, err := parse(strings.Fields(args), lookup(nil), io.Discard); err != nil {
+		_, c, err := parse(strings.Fields(args), lookup(nil), io.Discard)
+		if err != nil {
 			t.Errorf("%s: got %v", args, err)
+			continue
+		}
+		p, err := serverConfig(c, nil)
+		if err == nil {
+			err = p.Validate()
+		}
+		if err != nil {
+			t.Errorf("%s: the poller says %v", args, err)
 		}
 	}
 }

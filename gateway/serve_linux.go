@@ -69,16 +69,10 @@ func wait(s *poller.Server, signals <-chan os.Signal, stop func(), ended <-chan 
 // what cannot be had.
 func newServer(c *Config, env func(string) (string, bool), log *slog.Logger) (*poller.Server, error) {
 	raiseDescriptors(log)
-	routes, err := table(c.Origin)
+	p, err := serverConfig(c, log)
 	if err != nil {
 		return nil, err
 	}
-	p := poller.Default(routes)
-	p.Listen, p.Loops, p.MaxConnections = c.Listen, c.Loops, c.MaxConnections
-	p.Limits, p.MaxHead, p.MaxBuffered = c.limits(), int(c.MaxHead), int64(c.MaxBuffered)
-	p.HandshakeTimeout, p.HTTPIdle = c.HandshakeTimeout, c.HTTPIdle
-	p.Drain, p.DrainTimeout = c.Drain, c.DrainTimeout
-	p.Log = log
 	if p.Inherited, err = inherited(env, os.Getpid()); err != nil {
 		return nil, err
 	}
@@ -86,6 +80,21 @@ func newServer(c *Config, env func(string) (string, bool), log *slog.Logger) (*p
 		p.Listen = nil // what was handed on is served
 	}
 	return poller.New(p)
+}
+
+// serverConfig is the configuration in the poller's terms.
+func serverConfig(c *Config, log *slog.Logger) (poller.Config, error) {
+	routes, err := table(c.Origin)
+	if err != nil {
+		return poller.Config{}, err
+	}
+	p := poller.Default(routes)
+	p.Listen, p.Loops, p.MaxConnections = c.Listen, c.Loops, c.MaxConnections
+	p.Limits, p.MaxHead, p.MaxBuffered = c.limits(), int(c.MaxHead), int64(c.MaxBuffered)
+	p.HandshakeTimeout, p.HTTPIdle = c.HandshakeTimeout, c.HTTPIdle
+	p.Drain, p.DrainTimeout = c.Drain, c.DrainTimeout
+	p.Log = log
+	return p, nil
 }
 
 // inherited are the listening sockets handed on by systemd or by the process

@@ -40,7 +40,8 @@ type Config struct {
 	// MaxBuffered bounds the sum of all buffers in bytes; 0: off.
 	MaxBuffered int64
 	// Drain is the time over which connections are sent away when the Server
-	// stops, DrainTimeout the time after which the rest is cut.
+	// stops, DrainTimeout the time after which the rest is cut; 0: it is waited
+	// for.
 	Drain, DrainTimeout time.Duration
 	// Jobs is how many jobs of Conn.Go run at once.
 	Jobs int
@@ -86,16 +87,19 @@ func (c *Config) Validate() error {
 	if most := descriptors() - reserve; c.MaxConnections < 0 || c.MaxConnections > most {
 		fail("max connections: %d is more than the descriptor limit allows: %d", c.MaxConnections, most)
 	}
-	for name, d := range map[string]time.Duration{
-		"handshake timeout": c.HandshakeTimeout, "http idle": c.HTTPIdle, "drain": c.Drain, "drain timeout": c.DrainTimeout,
-		"message timeout": c.Limits.MessageTimeout, "stall timeout": c.Limits.StallTimeout, "ping interval": c.Limits.PingInterval,
-		"idle timeout": c.Limits.IdleTimeout, "max lifetime": c.Limits.MaxLifetime, "close timeout": c.Limits.CloseTimeout,
+	for _, wait := range []struct {
+		name string
+		d    time.Duration
+	}{
+		{"handshake timeout", c.HandshakeTimeout}, {"http idle", c.HTTPIdle}, {"drain", c.Drain}, {"drain timeout", c.DrainTimeout},
+		{"message timeout", c.Limits.MessageTimeout}, {"stall timeout", c.Limits.StallTimeout}, {"ping interval", c.Limits.PingInterval},
+		{"idle timeout", c.Limits.IdleTimeout}, {"max lifetime", c.Limits.MaxLifetime}, {"close timeout", c.Limits.CloseTimeout},
 	} {
-		if d > maxDeadline {
-			fail("%s: %s is more than 240 days", name, d)
+		if wait.d > maxDeadline {
+			fail("%s: %s is more than 240 days", wait.name, wait.d)
 		}
 	}
-	if c.DrainTimeout < c.Drain {
+	if c.DrainTimeout > 0 && c.DrainTimeout < c.Drain {
 		fail("drain timeout: %s is less than drain, %s", c.DrainTimeout, c.Drain)
 	}
 	return errors.Join(errs...)

@@ -213,13 +213,17 @@ func (s *Server) Run(ctx context.Context) error {
 // stop drains, and cuts what is left at the deadline.
 func (s *Server) stop() {
 	s.each(func(l *loop) { l.beginDrain() })
-	timer := time.NewTimer(s.config.DrainTimeout)
-	defer timer.Stop()
+	deadline := make(<-chan time.Time) // never
+	if d := s.config.DrainTimeout; d > 0 {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		deadline = timer.C
+	}
 	select {
 	case <-s.ended:
 	case <-s.dead:
 		s.Cut()
-	case <-timer.C:
+	case <-deadline:
 		s.Cut()
 	}
 }
