@@ -79,12 +79,16 @@ func send(t *testing.T, conn net.Conn, op ws.OpCode, p string) {
 
 func wantFrame(t *testing.T, conn net.Conn, op ws.OpCode, p string) {
 	t.Helper()
-	f, err := ws.ReadFrame(conn)
+	h, err := ws.ReadHeader(conn)
 	if err != nil {
 		t.Fatalf("got %v, want frame %v %q", err, op, p)
 	}
-	if f.Header.OpCode != op || string(f.Payload) != p {
-		t.Fatalf("got frame %v %q, want %v %q", f.Header.OpCode, f.Payload, op, p)
+	if h.OpCode != op || h.Length != int64(len(p)) {
+		t.Fatalf("got frame %v of %d bytes, want %v %q", h.OpCode, h.Length, op, p)
+	}
+	got := make([]byte, h.Length)
+	if _, err := io.ReadFull(conn, got); err != nil || string(got) != p {
+		t.Fatalf("got frame %v %q, %v, want %q", h.OpCode, got, err, p)
 	}
 }
 
