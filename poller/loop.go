@@ -172,6 +172,9 @@ func (l *loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 	t := turn{rest: room[used:n], out: out[max(sent, 0):], errno: errno, err: err, up: up, more: n == len(room), whole: stopped}
 	if err == nil && stopped && !s.ws.Held() && len(t.out) == 0 {
 		l.conn.Sent()
+		if !up {
+			l.upgraded(s)
+		}
 		l.receive(fd, s, t.rest, nil, t.more)
 		return nil
 	}
@@ -307,7 +310,9 @@ func (l *loop) readLarge(fd int, s *slot, b *busy, p []byte, all, sure bool) {
 	full := n == len(p)+len(behind)
 	head, err := l.conn.Filled(min(n, len(p)))
 	if err != nil {
-		l.settle(fd, s, turn{head: head, out: l.conn.Output(), err: err})
+		t := turn{head: head, out: l.conn.Output(), err: err, up: true}
+		l.transmit(fd, s, &t) // no event would come to send it
+		l.settle(fd, s, t)
 		return
 	}
 	l.receive(fd, s, l.buf[:max(n-len(p), 0)], head, !sure || full)

@@ -45,6 +45,9 @@ func (l *loop) transmit(fd int, s *slot, t *turn) {
 // settle ends an event: what was not sent becomes the backlog, what was not
 // consumed is kept, and the connection goes on, waits, or ends.
 func (l *loop) settle(fd int, s *slot, t turn) {
+	if !t.up {
+		l.upgraded(s)
+	}
 	if t.errno != 0 && t.errno != unix.EAGAIN && t.errno != unix.EINTR {
 		l.conn.Sent()
 		l.finish(fd, s, websocket.ErrReset)
@@ -54,9 +57,6 @@ func (l *loop) settle(fd int, s *slot, t turn) {
 		l.backlog(fd, s, t.head, t.out)
 	}
 	l.conn.Sent()
-	if !t.up {
-		l.upgraded(s)
-	}
 	if t.err != nil {
 		l.failed(fd, s, t.err)
 		return
