@@ -46,6 +46,7 @@ func TestConfigErrors(t *testing.T) {
 
 	bad(`--loops: 1025 is out of range: accepted are 0 to 1024`, "--loops=1025")
 	bad(`--max-connections: -1 is out of range: accepted are 0 to 2147483647`, "--max-connections=-1")
+	bad(`--max-half-open: -1 is out of range: accepted are 0 to 2147483647`, "--max-half-open=-1")
 	bad(`--max-fragments: -2 is out of range: accepted are 0 to 2147483647`, "--max-fragments=-2")
 	bad(`--max-head: 0 is out of range: accepted are 512 to 64KiB`, "--max-head=0")
 	bad(`--max-head: 65KiB is out of range: accepted are 512 to 64KiB`, "--max-head=65KiB")
@@ -92,7 +93,7 @@ func TestAccepted(t *testing.T) {
 		"--drain=8s", "--drain=1h --drain-timeout=0", "--max-lifetime=5760h",
 		"-p 0", "-p 65535", "--port=9998", "--listen=127.0.0.1:0,127.0.0.1:0", "--listen=[fe80::1%lo]:80",
 		"--origin=null", "--origin=", "--origin=HTTPS://EXAMPLE.COM",
-		"--max-control-rate=0", "--max-connections=0", "--loops=1024", "--max-head=512", "--max-head=64KiB",
+		"--max-control-rate=0", "--max-connections=0", "--max-half-open=1", "--loops=1024", "--max-head=512", "--max-head=64KiB",
 		"serve --loops=1", "--loops=1 serve", "routes --loops=1",
 	} {
 		_, c, err := parse(strings.Fields(args), lookup(nil), io.Discard)

@@ -37,6 +37,9 @@ type Config struct {
 	HandshakeTimeout, HTTPIdle time.Duration
 	// MaxConnections is the cap on connections; 0: descriptors − 256.
 	MaxConnections int
+	// MaxHalfOpen is how many connections may wait for their upgrade; above, the
+	// oldest is cut. 0: a quarter of MaxConnections, at least 1,000.
+	MaxHalfOpen int
 	// MaxBuffered bounds the sum of all buffers in bytes; 0: off.
 	MaxBuffered int64
 	// Drain is the time over which connections are sent away when the Server
@@ -87,6 +90,9 @@ func (c *Config) Validate() error {
 	if most := descriptors() - reserve; c.MaxConnections < 0 || c.MaxConnections > most {
 		fail("max connections: %d is more than the descriptor limit allows: %d", c.MaxConnections, most)
 	}
+	if c.MaxHalfOpen < 0 {
+		fail("max half-open: %d is not at least 0", c.MaxHalfOpen)
+	}
 	for _, wait := range []struct {
 		name string
 		d    time.Duration
@@ -103,6 +109,22 @@ func (c *Config) Validate() error {
 		fail("drain timeout: %s is less than drain, %s", c.DrainTimeout, c.Drain)
 	}
 	return errors.Join(errs...)
+}
+
+// resolve puts numbers for what was left open.
+func (c *Config) resolve() {
+	if c.Loops == 0 {
+		c.Loops = runtime.GOMAXPROCS(0)
+	}
+	if c.MaxConnections == 0 {
+		c.MaxConnections = max(descriptors()-2*reserve, 1)
+	}
+	if c.MaxHalfOpen == 0 {
+		c.MaxHalfOpen = max(c.MaxConnections/4, leastHalfOpen)
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
 }
 
 // descriptors is how many descriptors the process may have.

@@ -99,7 +99,7 @@ func (l *loop) next(fd int, s *slot) nearest {
 		l.nextOpen(fd, s, b, lim, &n)
 	}
 	if l.draining != 0 && !s.ws.Closing() && !s.ws.Ended() {
-		n.add(l.draining+uint32(uint64(ticks(l.srv.config.Drain))*uint64(s.jitter(fd))>>16), drainDue)
+		n.add(l.draining+uint32(uint64(ticks(l.srv.conf().Drain))*uint64(s.jitter(fd))>>16), drainDue)
 	}
 	return n
 }
@@ -108,9 +108,9 @@ func (l *loop) next(fd int, s *slot) nearest {
 // accept, or from a later request's first byte; or to begin that one.
 func (l *loop) requestTime(s *slot) time.Duration {
 	if s.ws.Served() {
-		return l.srv.config.HTTPIdle
+		return l.srv.conf().HTTPIdle
 	}
-	return l.srv.config.HandshakeTimeout
+	return l.srv.conf().HandshakeTimeout
 }
 
 // nextOpen adds the deadlines of an open connection. While a handler or a job

@@ -105,7 +105,7 @@ func (l *loop) PostSend(h websocket.Handle, op ws.OpCode, p []byte) error {
 	if err := l.alive(h, true); err != nil {
 		return err
 	}
-	if l.srv.posted.Add(int64(len(p))) > l.srv.config.MaxBuffered && l.srv.config.MaxBuffered > 0 {
+	if l.srv.posted.Add(int64(len(p))) > l.srv.conf().MaxBuffered && l.srv.conf().MaxBuffered > 0 {
 		l.srv.posted.Add(int64(-len(p)))
 		return websocket.ErrBacklog
 	}

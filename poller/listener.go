@@ -241,7 +241,7 @@ func (l *loop) place(fd int) {
 		}
 	}
 	refused := l.srv.refused.Load()
-	over := int(total-refused) >= l.srv.maxConnections
+	over := int(total-refused) >= l.srv.conf().MaxConnections
 	if over {
 		l.stats.Refused[RefusedMaxConnections]++
 	}
@@ -254,12 +254,20 @@ func (l *loop) place(fd int) {
 		l.srv.refused.Add(1)
 	}
 	least.count.Add(1)
-	if least == l {
+	least.halfOpen.Add(1)
+	l.handOver(fd, over, least)
+	l.makeRoom()
+}
+
+// handOver gives a connection to the loop to, which has counted it.
+func (l *loop) handOver(fd int, over bool, to *loop) {
+	if to == l {
 		l.adopt(fd, over)
 		return
 	}
-	if least.mail.post(least, letter{kind: letterAdopt, to: websocket.NewHandle(nil, int32(fd), 0), over: over}) != nil {
-		least.count.Add(-1) // the loops are ending
+	if to.mail.post(to, letter{kind: letterAdopt, to: websocket.NewHandle(nil, int32(fd), 0), over: over}) != nil {
+		to.count.Add(-1) // the loops are ending
+		to.halfOpen.Add(-1)
 		l.stats.Closed[websocket.CauseGoingAway]++
 		_ = unix.Close(fd)
 	}
@@ -274,6 +282,7 @@ func (l *loop) adopt(fd int, over bool) {
 	s := l.table.at(fd)
 	l.arm()
 	s.take(l.tag, l.tick)
+	l.await(fd, s)
 	if over {
 		s.ws.Refuse()
 	}

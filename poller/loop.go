@@ -61,15 +61,18 @@ type loop struct {
 	pool      pool
 	told      int // pool.out when it was last told to the others
 	listeners []*listener
+	lobby     []note // connections that have not upgraded, the oldest first; some have since, or have ended
 	draining  uint32 // tick at which draining began; 0: not draining
 	sweep     int    // next descriptor to be filed again for the drain
 	stats     Stats
 	logged    limiter
 
 	// Shared.
-	mail  mailbox
-	held  atomic.Int64 // bytes of buffers in use, as last told
-	count atomic.Int32 // connections, those handed over to it included
+	mail     mailbox
+	held     atomic.Int64  // bytes of buffers in use, as last told
+	count    atomic.Int32  // connections, those handed over to it included
+	halfOpen atomic.Int32  // those of them that have not upgraded
+	oldest   atomic.Uint32 // tick at which the first in the lobby came; 0: nobody is there
 }
 
 // place names a connection that something was put off for.

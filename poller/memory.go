@@ -22,7 +22,7 @@ func (l *loop) bound() {
 	}
 	l.told = l.pool.out
 	l.held.Store(int64(l.told))
-	if most := l.srv.config.MaxBuffered; most > 0 && l.srv.held() > most {
+	if most := l.srv.conf().MaxBuffered; most > 0 && l.srv.held() > most {
 		l.evict()
 	}
 }

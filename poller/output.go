@@ -113,6 +113,7 @@ func (l *loop) upgraded(s *slot) {
 	case s.ws.Upgraded():
 		s.opened = l.tick
 		l.stats.Upgrades++
+		l.halfOpen.Add(-1)
 	case s.ws.Served():
 		s.opened = l.tick // the time until the next request begins
 	}
@@ -287,6 +288,9 @@ func (l *loop) finish(fd int, s *slot, cause websocket.CloseError) {
 		l.giveBack(s, b)
 	}
 	l.wheel.remove(connRef(fd))
+	if !s.ws.Upgraded() {
+		l.halfOpen.Add(-1)
+	}
 	if s.ws.Refused() {
 		l.srv.refused.Add(-1)
 	}

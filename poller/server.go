@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -21,19 +20,18 @@ import (
 // be called from any goroutine.
 type Server struct {
 	// Immutable.
-	config         Config
-	routes         *websocket.Routes
-	log            *slog.Logger
-	start          time.Time
-	table          table
-	loops          []*loop
-	listeners      []*listener
-	maxConnections int
-	accept         func(fd int) (int, syscall.Errno)
-	dead           chan struct{} // closed when err is set
-	ended          chan struct{} // closed when the loops have ended
+	routes    *websocket.Routes
+	log       *slog.Logger
+	start     time.Time
+	table     table
+	loops     []*loop
+	listeners []*listener
+	accept    func(fd int) (int, syscall.Errno)
+	dead      chan struct{} // closed when err is set
+	ended     chan struct{} // closed when the loops have ended
 
 	// Shared.
+	config  atomic.Pointer[Config] // in force, with nothing left open; replaced whole
 	jobs    jobs
 	posted  atomic.Int64 // bytes in mailboxes
 	refused atomic.Int32 // connections above the cap, whose request will be refused
@@ -51,23 +49,15 @@ func New(config Config) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	if config.Loops == 0 {
-		config.Loops = runtime.GOMAXPROCS(0)
-	}
+	config.resolve()
 	s := &Server{
-		config: config, log: config.Log, start: time.Now(), accept: accept,
+		log: config.Log, start: time.Now(), accept: accept,
 		routes: config.Routes.With(1, config.Limits, config.MaxHead),
 		table:  newTable(descriptors()),
 		dead:   make(chan struct{}), ended: make(chan struct{}),
-		maxConnections: config.MaxConnections,
 	}
+	s.config.Store(&config)
 	s.jobs.max = config.Jobs
-	if s.log == nil {
-		s.log = slog.Default()
-	}
-	if s.maxConnections == 0 {
-		s.maxConnections = max(descriptors()-2*reserve, 1)
-	}
 	if err := s.open(); err != nil {
 		s.close()
 		return nil, err
@@ -79,7 +69,7 @@ func (s *Server) open() error {
 	if err := s.inherit(); err != nil {
 		return err
 	}
-	for _, address := range s.config.Listen {
+	for _, address := range s.conf().Listen {
 		if s.inherits(address) {
 			continue
 		}
@@ -89,7 +79,7 @@ func (s *Server) open() error {
 		}
 		s.listeners = append(s.listeners, ln)
 	}
-	for i := range s.config.Loops {
+	for i := range s.conf().Loops {
 		l, err := newLoop(s, i)
 		if err != nil {
 			return fmt.Errorf("poller: event loop: %w", err)
@@ -97,7 +87,7 @@ func (s *Server) open() error {
 		s.loops = append(s.loops, l)
 	}
 	for i, ln := range s.listeners {
-		if d := s.config.userTimeout(); d > 0 {
+		if d := s.conf().userTimeout(); d > 0 {
 			if err := ln.userTimeout(d); err != nil {
 				return err
 			}
@@ -111,12 +101,12 @@ func (s *Server) open() error {
 
 // inherit takes the inherited sockets that Listen names, or all without Listen.
 func (s *Server) inherit() error {
-	for _, fd := range s.config.Inherited {
+	for _, fd := range s.conf().Inherited {
 		ln, err := adoptListener(fd)
 		if err != nil {
 			return err
 		}
-		if len(s.config.Listen) > 0 && !s.named(ln) {
+		if len(s.conf().Listen) > 0 && !s.named(ln) {
 			s.log.Warn("inherited socket is not among the listen addresses: closed", "addr", ln.addr)
 			_ = unix.Close(fd)
 			continue
@@ -127,7 +117,7 @@ func (s *Server) inherit() error {
 }
 
 func (s *Server) named(ln *listener) bool {
-	for _, address := range s.config.Listen {
+	for _, address := range s.conf().Listen {
 		if sameAddress(ln, address) {
 			return true
 		}
@@ -175,7 +165,10 @@ func (s *Server) Addrs() []net.Addr {
 }
 
 // MaxConnections is the cap in force.
-func (s *Server) MaxConnections() int { return s.maxConnections }
+func (s *Server) MaxConnections() int { return s.conf().MaxConnections }
+
+// conf is the configuration in force.
+func (s *Server) conf() *Config { return s.config.Load() }
 
 // Loops is the number of event loops.
 func (s *Server) Loops() int { return len(s.loops) }
@@ -214,7 +207,7 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) stop() {
 	s.each(func(l *loop) { l.beginDrain() })
 	deadline := make(<-chan time.Time) // never
-	if d := s.config.DrainTimeout; d > 0 {
+	if d := s.conf().DrainTimeout; d > 0 {
 		timer := time.NewTimer(d)
 		defer timer.Stop()
 		deadline = timer.C

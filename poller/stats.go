@@ -9,11 +9,14 @@ type Refused uint8
 const (
 	RefusedAccept         Refused = iota // accept(2) failed
 	RefusedMaxConnections                // above the cap
+	RefusedHalfOpen                      // too many had not upgraded, and it was the oldest of them
 	Refusals                             // how many there are
 )
 
 // String returns the label used in counters.
-func (r Refused) String() string { return [Refusals]string{"accept_error", "max_connections"}[r] }
+func (r Refused) String() string {
+	return [Refusals]string{"accept_error", "max_connections", "half_open"}[r]
+}
 
 // Stats is a Server's counters, added up over its loops. The first group only
 // grows, the second is as of now.
@@ -29,6 +32,7 @@ type Stats struct {
 	MaxLag       uint32                    // the latest tick so far, in ms
 
 	Connections int   // open
+	HalfOpen    int   // those of them that have not upgraded
 	PerLoop     []int // open, by loop
 	Paused      int   // connections not read because of their backlog
 	Busy        int   // connections with working state
@@ -65,6 +69,7 @@ func (s *Stats) add(o *Stats) {
 	s.LateTicks += o.LateTicks
 	s.MaxLag = max(s.MaxLag, o.MaxLag)
 	s.Connections += o.Connections
+	s.HalfOpen += o.HalfOpen
 	s.PerLoop = append(s.PerLoop, o.Connections)
 	s.Paused += o.Paused
 	s.Busy += o.Busy
@@ -77,6 +82,7 @@ func (s *Stats) add(o *Stats) {
 func (l *loop) snapshot() Stats {
 	s := l.stats
 	s.Connections = int(l.count.Load())
+	s.HalfOpen = int(l.halfOpen.Load())
 	s.Busy = len(l.busys) - 1 - len(l.freeBusy)
 	s.Timers = max(len(l.timers)-1, 0) - len(l.freeTimer)
 	s.Entries = l.wheel.count
