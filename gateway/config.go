@@ -25,6 +25,7 @@ type Config struct {
 	Port           int      `short:"p" placeholder:"N" group:"Listening" help:"The same as --listen :N; not together with --listen."`
 	Loops          int      `placeholder:"N" default:"0" group:"Listening" help:"Event loops; 0: one for each core."`
 	MaxConnections int      `placeholder:"N" default:"0" group:"Listening" help:"Connections at a time; above, 503. 0: as many as the descriptors allow, less 256."`
+	MaxPerAddress  int      `placeholder:"N" default:"0" group:"Listening" help:"Connections at a time from one IPv4 address or IPv6 /64; above, 429."`
 	MaxHalfOpen    int      `placeholder:"N" default:"0" group:"Listening" help:"Connections that have not upgraded; above, the oldest of them is cut. 0: a quarter of the connections, at least 1000."`
 
 	Origin           []string      `placeholder:"ORIGIN" group:"Handshake" help:"Origin that may connect from a browser, repeatable: https://example.com. None given: any."`
@@ -139,6 +140,7 @@ func (c *Config) checkNumbers() error {
 	}{
 		{"loops", c.Loops, maxLoops},
 		{"max-connections", c.MaxConnections, 1<<31 - 1},
+		{"max-per-address", c.MaxPerAddress, 1<<31 - 1},
 		{"max-half-open", c.MaxHalfOpen, 1<<31 - 1},
 		{"max-fragments", c.MaxFragments, 1<<31 - 1},
 		{"max-control-rate", c.MaxControlRate, maxControlRate},

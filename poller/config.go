@@ -37,6 +37,9 @@ type Config struct {
 	HandshakeTimeout, HTTPIdle time.Duration
 	// MaxConnections is the cap on connections; 0: descriptors − 256.
 	MaxConnections int
+	// MaxPerAddress is the cap on connections from one IPv4 address, or from one
+	// IPv6 network of 64 bits; 0: off.
+	MaxPerAddress int
 	// MaxHalfOpen is how many connections may wait for their upgrade; above, the
 	// oldest is cut. 0: a quarter of MaxConnections, at least 1,000.
 	MaxHalfOpen int
@@ -92,6 +95,9 @@ func (c *Config) Validate() error {
 	}
 	if c.MaxHalfOpen < 0 {
 		fail("max half-open: %d is not at least 0", c.MaxHalfOpen)
+	}
+	if c.MaxPerAddress < 0 {
+		fail("max per address: %d is not at least 0", c.MaxPerAddress)
 	}
 	for _, wait := range []struct {
 		name string

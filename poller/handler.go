@@ -92,7 +92,13 @@ func (l *loop) End(c *websocket.Conn, how websocket.End) {
 }
 
 // Remote implements websocket.Loop.
-func (l *loop) Remote(c *websocket.Conn) netip.AddrPort { return remote(int(c.ID())) }
+func (l *loop) Remote(c *websocket.Conn) netip.AddrPort {
+	fd, s := l.of(c)
+	if p := l.peerOf(fd, s); p != nil {
+		return p.remote()
+	}
+	return remote(fd)
+}
 
 // Handle implements websocket.Loop.
 func (l *loop) Handle(c *websocket.Conn) websocket.Handle {

@@ -11,8 +11,6 @@ import (
 
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 	"golang.org/x/sys/unix"
-
-	"echogate/poller/websocket"
 )
 
 const (
@@ -227,71 +225,6 @@ func (l *loop) resumeAccept() {
 			l.srv.fail(fmt.Errorf("poller: listener %s: %w", ln.addr, err))
 		}
 	}
-}
-
-// place gives a new connection to the loop that has the fewest.
-func (l *loop) place(fd int) {
-	total := int32(0)
-	least := l
-	for _, o := range l.srv.loops {
-		n := o.count.Load()
-		total += n
-		if n < least.count.Load() {
-			least = o
-		}
-	}
-	refused := l.srv.refused.Load()
-	over := int(total-refused) >= l.srv.conf().MaxConnections
-	if over {
-		l.stats.Refused[RefusedMaxConnections]++
-	}
-	if l.table.make(fd) == nil || over && refused >= reserve {
-		l.stats.Closed[websocket.CauseHTTP]++
-		_ = unix.Close(fd)
-		return
-	}
-	if over {
-		l.srv.refused.Add(1)
-	}
-	least.count.Add(1)
-	least.halfOpen.Add(1)
-	l.handOver(fd, over, least)
-	l.makeRoom()
-}
-
-// handOver gives a connection to the loop to, which has counted it.
-func (l *loop) handOver(fd int, over bool, to *loop) {
-	if to == l {
-		l.adopt(fd, over)
-		return
-	}
-	if to.mail.post(to, letter{kind: letterAdopt, to: websocket.NewHandle(nil, int32(fd), 0), over: over}) != nil {
-		to.count.Add(-1) // the loops are ending
-		to.halfOpen.Add(-1)
-		l.stats.Closed[websocket.CauseGoingAway]++
-		_ = unix.Close(fd)
-	}
-}
-
-// reserve is how many connections above the cap are held for as long as it
-// takes to read a request and refuse it.
-const reserve = 128
-
-// adopt begins a connection on this loop; over: its request will be refused.
-func (l *loop) adopt(fd int, over bool) {
-	s := l.table.at(fd)
-	l.arm()
-	s.take(l.tag, l.tick)
-	l.await(fd, s)
-	if over {
-		s.ws.Refuse()
-	}
-	if err := l.poll.AddReadWrite(&netpoll.PollAttachment{FD: fd}, true); err != nil {
-		l.stats.Refused[RefusedAccept]++
-		l.finish(fd, s, websocket.ErrReset)
-		return
-	}
-	l.schedule(fd, s)
 }
 
 // stopListening takes what the kernel has accepted already, then closes the

@@ -17,7 +17,7 @@ type letter struct {
 	payload []byte
 	f       func(*websocket.Conn) error
 	task    func()
-	over    bool // adopt: above the cap on connections
+	verdict admission // adopt
 }
 
 type letterKind uint8
@@ -78,7 +78,7 @@ func (l *loop) deliver() error {
 		case letterTask:
 			x.task()
 		case letterAdopt:
-			l.adopt(int(x.to.FD), x.over)
+			l.adopt(int(x.to.FD), x.verdict)
 		default:
 			l.deliverTo(x)
 		}

@@ -294,6 +294,9 @@ func (l *loop) finish(fd int, s *slot, cause websocket.CloseError) {
 	if s.ws.Refused() {
 		l.srv.refused.Add(-1)
 	}
+	if p := l.peerOf(fd, s); p != nil {
+		l.srv.addresses.leave(p)
+	}
 	s.free()
 	_ = unix.Close(fd)
 	l.count.Add(-1)

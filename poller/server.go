@@ -24,6 +24,7 @@ type Server struct {
 	log       *slog.Logger
 	start     time.Time
 	table     table
+	peers     peers
 	loops     []*loop
 	listeners []*listener
 	accept    func(fd int) (int, syscall.Errno)
@@ -31,16 +32,17 @@ type Server struct {
 	ended     chan struct{} // closed when the loops have ended
 
 	// Shared.
-	config  atomic.Pointer[Config] // in force, with nothing left open; replaced whole
-	jobs    jobs
-	posted  atomic.Int64 // bytes in mailboxes
-	refused atomic.Int32 // connections above the cap, whose request will be refused
-	starved atomic.Int32 // listeners that are paused
-	relief  atomic.Bool  // a descriptor was freed since
-	once    sync.Once
-	err     error // why the server failed
-	mu      sync.Mutex
-	last    Stats // when the loops have ended
+	config    atomic.Pointer[Config] // in force, with nothing left open; replaced whole
+	jobs      jobs
+	addresses addresses
+	posted    atomic.Int64 // bytes in mailboxes
+	refused   atomic.Int32 // connections above the cap, whose request will be refused
+	starved   atomic.Int32 // listeners that are paused
+	relief    atomic.Bool  // a descriptor was freed since
+	once      sync.Once
+	err       error // why the server failed
+	mu        sync.Mutex
+	last      Stats // when the loops have ended
 }
 
 // New opens the listeners and makes the loops. Nothing is served until Run,
@@ -56,6 +58,7 @@ func New(config Config) (*Server, error) {
 		table:  newTable(descriptors()),
 		dead:   make(chan struct{}), ended: make(chan struct{}),
 	}
+	s.peers = make(peers, len(s.table.chunks))
 	s.config.Store(&config)
 	s.jobs.max = config.Jobs
 	if err := s.open(); err != nil {

@@ -9,13 +9,14 @@ type Refused uint8
 const (
 	RefusedAccept         Refused = iota // accept(2) failed
 	RefusedMaxConnections                // above the cap
+	RefusedPerAddress                    // above the cap of its address
 	RefusedHalfOpen                      // too many had not upgraded, and it was the oldest of them
 	Refusals                             // how many there are
 )
 
 // String returns the label used in counters.
 func (r Refused) String() string {
-	return [Refusals]string{"accept_error", "max_connections", "half_open"}[r]
+	return [Refusals]string{"accept_error", "max_connections", "per_address", "half_open"}[r]
 }
 
 // Stats is a Server's counters, added up over its loops. The first group only

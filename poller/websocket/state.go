@@ -36,6 +36,7 @@ const (
 	flagJob                        // by Go
 	flagServed                     // it waits between two plain requests
 	flagRefuse                     // it is above the cap: its request is refused
+	flagCrowd                      // its address has too many: its request is refused
 )
 
 // Upgraded reports whether the connection got its 101.
@@ -58,6 +59,10 @@ func (s *State) Begin() { s.flags &^= flagServed }
 
 // Refuse has the connection's request refused with 503, whatever it is.
 func (s *State) Refuse() { s.flags |= flagRefuse }
+
+// RefuseAddress has the connection's request refused with 429: there are too
+// many from its address.
+func (s *State) RefuseAddress() { s.flags |= flagCrowd }
 
 // Refused reports whether Refuse was called.
 func (s *State) Refused() bool { return s.flags&flagRefuse != 0 }
