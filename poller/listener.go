@@ -2,6 +2,7 @@ package poller
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -192,9 +193,7 @@ func (l *loop) acceptFailed(ln *listener, errno syscall.Errno) {
 		ln.paused = l.after(ln.pause)
 		ln.pause = min(2*ln.pause, pauseMost)
 		l.srv.starved.Add(1)
-		if l.logged.allow(l.tick) {
-			l.srv.log.Warn("accepting paused", "addr", ln.addr, "err", errno)
-		}
+		l.srv.note(logAccept, slog.LevelWarn, "accepting paused", "addr", ln.addr, "err", errno)
 	default:
 		if !passing(errno) {
 			l.srv.fail(fmt.Errorf("poller: accept on %s: %w", ln.addr, errno))

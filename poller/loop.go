@@ -65,7 +65,6 @@ type loop struct {
 	draining  uint32 // tick at which draining began; 0: not draining
 	sweep     int    // next descriptor to be filed again for the drain
 	stats     Stats
-	logged    limiter
 
 	// Shared.
 	mail     mailbox

@@ -302,11 +302,3 @@ func (l *loop) finish(fd int, s *slot, cause websocket.CloseError) {
 	l.count.Add(-1)
 	l.srv.freed()
 }
-
-// report logs what an operator must know of a connection's end.
-func (l *loop) report(err error) {
-	var panicked *websocket.PanicError
-	if errors.As(err, &panicked) && l.logged.allow(l.tick) {
-		l.srv.log.Error("handler panicked", "panic", panicked.Value, "route", l.conn.Pattern(), "stack", string(panicked.Stack))
-	}
-}

@@ -35,6 +35,7 @@ type Server struct {
 	config    atomic.Pointer[Config] // in force, with nothing left open; replaced whole
 	jobs      jobs
 	addresses addresses
+	budget    budget
 	posted    atomic.Int64 // bytes in mailboxes
 	refused   atomic.Int32 // connections above the cap, whose request will be refused
 	starved   atomic.Int32 // listeners that are paused
@@ -286,7 +287,7 @@ func (s *Server) Stats() Stats {
 	s.each(func(l *loop) { answers <- l.snapshot() })
 	timer := time.NewTimer(100 * time.Millisecond)
 	defer timer.Stop()
-	var sum Stats
+	sum := Stats{LogSuppressed: s.budget.suppressed()}
 	for range s.loops {
 		select {
 		case one := <-answers:
@@ -294,6 +295,7 @@ func (s *Server) Stats() Stats {
 		case <-s.ended:
 			s.mu.Lock()
 			defer s.mu.Unlock()
+			s.last.LogSuppressed = s.budget.suppressed()
 			return s.last
 		case <-timer.C:
 			return sum

@@ -22,15 +22,16 @@ func (r Refused) String() string {
 // Stats is a Server's counters, added up over its loops. The first group only
 // grows, the second is as of now.
 type Stats struct {
-	Accepted     uint64                    // connections
-	Upgrades     uint64                    // 101s
-	Refused      [Refusals]uint64          // connections, by reason
-	Rejected     [websocket.Rejects]uint64 // requests, by reason
-	Closed       [websocket.Causes]uint64  // connections, by cause
-	SendsRefused uint64                    // sends by Handle that came too late or found the backlog full
-	Pauses       uint64                    // times that a backlog stopped reading
-	LateTicks    uint64                    // ticks that came 100 ms late or more
-	MaxLag       uint32                    // the latest tick so far, in ms
+	Accepted      uint64                    // connections
+	Upgrades      uint64                    // 101s
+	Refused       [Refusals]uint64          // connections, by reason
+	Rejected      [websocket.Rejects]uint64 // requests, by reason
+	Closed        [websocket.Causes]uint64  // connections, by cause
+	SendsRefused  uint64                    // sends by Handle that came too late or found the backlog full
+	Pauses        uint64                    // times that a backlog stopped reading
+	LateTicks     uint64                    // ticks that came 100 ms late or more
+	MaxLag        uint32                    // the latest tick so far, in ms
+	LogSuppressed uint64                    // log lines that were left out, being too many
 
 	Connections int   // open
 	HalfOpen    int   // those of them that have not upgraded
@@ -89,23 +90,4 @@ func (l *loop) snapshot() Stats {
 	s.Entries = l.wheel.count
 	s.Buffered = l.pool.out
 	return s
-}
-
-// limiter lets 10 log lines a second through and counts the rest.
-type limiter struct {
-	second uint32
-	lines  int
-	Lost   uint64
-}
-
-func (m *limiter) allow(tick uint32) bool {
-	if second := tick / ticksPerSecond; second != m.second {
-		m.second, m.lines = second, 0
-	}
-	if m.lines == 10 {
-		m.Lost++
-		return false
-	}
-	m.lines++
-	return true
 }
