@@ -51,6 +51,8 @@ type Config struct {
 	Drain        time.Duration `placeholder:"DURATION" default:"6s" group:"Stopping" help:"Time over which the connections get their 1001 when the gateway stops."`
 	DrainTimeout time.Duration `placeholder:"DURATION" default:"8s" group:"Stopping" help:"From SIGTERM to the end; who is left is cut. docker stop kills after 10 s."`
 
+	LoopWarn time.Duration `placeholder:"DURATION" default:"100ms" group:"Logging" help:"How long a handler may block its event loop before that is logged with the route."`
+
 	origins map[string]origin // where the values that are no defaults came from, by flag
 }
 
@@ -170,6 +172,7 @@ func (c *Config) checkDeadlines() error {
 		{"close-timeout", c.CloseTimeout},
 		{"drain", c.Drain},
 		{"drain-timeout", c.DrainTimeout},
+		{"loop-warn", c.LoopWarn},
 	} {
 		if d.value < 0 || d.value > maxDeadline {
 			return c.wrong(d.flag, "%v is out of range: accepted are 0s to 5760h, which is 240 days", d.value)

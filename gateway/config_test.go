@@ -79,8 +79,8 @@ func TestDeadlines(t *testing.T) {
 			}
 		}
 	}
-	if durations != 10 {
-		t.Errorf("got %d durations, want 10", durations)
+	if durations != 11 {
+		t.Errorf("got %d durations, want 11", durations)
 	}
 }
 

@@ -94,7 +94,7 @@ func serverConfig(c *Config, log *slog.Logger) (poller.Config, error) {
 	p.Limits, p.MaxHead, p.MaxBuffered = c.limits(), int(c.MaxHead), int64(c.MaxBuffered)
 	p.HandshakeTimeout, p.HTTPIdle = c.HandshakeTimeout, c.HTTPIdle
 	p.Drain, p.DrainTimeout = c.Drain, c.DrainTimeout
-	p.Log = log
+	p.LoopWarn, p.Log = c.LoopWarn, log
 	return p, nil
 }
 

@@ -1,7 +1,6 @@
 package poller
 
 import (
-	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 	"golang.org/x/sys/unix"
 
 	"echogate/poller/websocket"
@@ -90,24 +89,4 @@ func (l *loop) handOver(fd int, verdict admission, to *loop) {
 		l.srv.addresses.leave(p)
 	}
 	_ = unix.Close(fd)
-}
-
-// adopt begins a connection on this loop.
-func (l *loop) adopt(fd int, verdict admission) {
-	s := l.table.at(fd)
-	l.arm()
-	s.take(l.tag, l.tick)
-	l.await(fd, s)
-	switch verdict {
-	case refusedFull:
-		s.ws.Refuse()
-	case refusedAddress:
-		s.ws.RefuseAddress()
-	}
-	if err := l.poll.AddReadWrite(&netpoll.PollAttachment{FD: fd}, true); err != nil {
-		l.stats.Refused[RefusedAccept]++
-		l.finish(fd, s, websocket.ErrReset)
-		return
-	}
-	l.schedule(fd, s)
 }

@@ -49,6 +49,9 @@ type Config struct {
 	// stops, DrainTimeout the time after which the rest is cut; 0: it is waited
 	// for.
 	Drain, DrainTimeout time.Duration
+	// LoopWarn is how long an event loop may be away, kept by a handler that
+	// blocks, before that is logged with the route; 0: off.
+	LoopWarn time.Duration
 	// Jobs is how many jobs of Conn.Go run at once.
 	Jobs int
 	// Log gets what an operator must know; nil: slog.Default().
@@ -67,6 +70,7 @@ func Default(routes *websocket.Routes) Config {
 		MaxBuffered:      256 << 20,
 		Drain:            6 * time.Second,
 		DrainTimeout:     8 * time.Second,
+		LoopWarn:         100 * time.Millisecond,
 		Jobs:             4 * runtime.GOMAXPROCS(0),
 	}
 }
@@ -103,7 +107,7 @@ func (c *Config) Validate() error {
 		name string
 		d    time.Duration
 	}{
-		{"handshake timeout", c.HandshakeTimeout}, {"http idle", c.HTTPIdle}, {"drain", c.Drain}, {"drain timeout", c.DrainTimeout},
+		{"handshake timeout", c.HandshakeTimeout}, {"http idle", c.HTTPIdle}, {"drain", c.Drain}, {"drain timeout", c.DrainTimeout}, {"loop warn", c.LoopWarn},
 		{"message timeout", c.Limits.MessageTimeout}, {"stall timeout", c.Limits.StallTimeout}, {"ping interval", c.Limits.PingInterval},
 		{"idle timeout", c.Limits.IdleTimeout}, {"max lifetime", c.Limits.MaxLifetime}, {"close timeout", c.Limits.CloseTimeout},
 	} {

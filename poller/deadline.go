@@ -158,6 +158,7 @@ func (l *loop) tock() error {
 	now := l.srv.now()
 	lag := now - l.tick
 	l.tick = now
+	l.beat.Store(now)
 	l.stats.lag(lag)
 	if lag > lateTicks && !l.late {
 		l.late = true
@@ -300,19 +301,24 @@ func (l *loop) arm() {
 	if !l.armed {
 		l.armed = true
 		l.tick = l.srv.now()
+		l.beat.Store(l.tick)
 		l.wheel.last = l.tick
 		l.setTimer(tickTime)
 	}
 }
 
 func (l *loop) sleep() {
-	if l.armed && l.wheel.count == 0 && l.draining == 0 && !l.acceptPaused() {
+	if l.armed && l.wheel.count == 0 && l.draining == 0 && !l.acceptPaused() && !l.watched() {
 		l.armed = false
+		l.beat.Store(0)
 		l.setTimer(0)
 		l.pool.trim()
 		l.pool.trim() // the first one only begins to look
 	}
 }
+
+// watched reports whether the watchdog looks after connections here.
+func (l *loop) watched() bool { return l.srv.conf().LoopWarn > 0 && l.count.Load() > 0 }
 
 func (l *loop) setTimer(d time.Duration) {
 	t := unix.NsecToTimespec(d.Nanoseconds())

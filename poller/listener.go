@@ -12,6 +12,8 @@ import (
 
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 	"golang.org/x/sys/unix"
+
+	"echogate/poller/websocket"
 )
 
 const (
@@ -224,6 +226,26 @@ func (l *loop) resumeAccept() {
 			l.srv.fail(fmt.Errorf("poller: listener %s: %w", ln.addr, err))
 		}
 	}
+}
+
+// adopt begins a connection on this loop.
+func (l *loop) adopt(fd int, verdict admission) {
+	s := l.table.at(fd)
+	l.arm()
+	s.take(l.tag, l.tick)
+	l.await(fd, s)
+	switch verdict {
+	case refusedFull:
+		s.ws.Refuse()
+	case refusedAddress:
+		s.ws.RefuseAddress()
+	}
+	if err := l.poll.AddReadWrite(&netpoll.PollAttachment{FD: fd}, true); err != nil {
+		l.stats.Refused[RefusedAccept]++
+		l.finish(fd, s, websocket.ErrReset)
+		return
+	}
+	l.schedule(fd, s)
 }
 
 // stopListening takes what the kernel has accepted already, then closes the

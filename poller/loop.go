@@ -65,13 +65,16 @@ type loop struct {
 	draining  uint32 // tick at which draining began; 0: not draining
 	sweep     int    // next descriptor to be filed again for the drain
 	stats     Stats
+	names     []uint16 // numbers of the routes' patterns
 
 	// Shared.
-	mail     mailbox
-	held     atomic.Int64  // bytes of buffers in use, as last told
-	count    atomic.Int32  // connections, those handed over to it included
-	halfOpen atomic.Int32  // those of them that have not upgraded
-	oldest   atomic.Uint32 // tick at which the first in the lobby came; 0: nobody is there
+	mail      mailbox
+	held      atomic.Int64           // bytes of buffers in use, as last told
+	count     atomic.Int32           // connections, those handed over to it included
+	halfOpen  atomic.Int32           // those of them that have not upgraded
+	beat      atomic.Uint32          // the last tick; 0: the loop sleeps
+	goroutine atomic.Pointer[string] // number of its goroutine
+	oldest    atomic.Uint32          // tick at which the first in the lobby came; 0: nobody is there
 }
 
 // place names a connection that something was put off for.
@@ -83,7 +86,7 @@ type place struct {
 func newLoop(s *Server, i int) (*loop, error) {
 	l := &loop{srv: s, table: s.table, tag: uint16(i + 1), tick: s.now(), buf: make([]byte, readBuffer), busys: make([]*busy, 1), timer: -1, wake: -1}
 	l.wheel.at, l.wheel.last = l.link, l.tick
-	l.conn = websocket.NewConn(l, s.routes)
+	l.conn, l.names = websocket.NewConn(l, s.routes), s.name(s.routes)
 	if err := l.open(); err != nil {
 		l.close()
 		return nil, err
@@ -132,6 +135,9 @@ const (
 // and nothing is left.
 func (l *loop) run() error {
 	l.own()
+	id := goroutine()
+	l.goroutine.Store(&id)
+	defer l.beat.Store(0)
 	err := l.poll.Polling(l.event)
 	if err == errors.ErrEngineShutdown {
 		return nil
@@ -160,6 +166,7 @@ func (l *loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 		return nil
 	}
 	l.heard(s)
+	l.enter(fd)
 	l.conn.Bind(uint64(fd), &s.ws, nil)
 	used, out, err := l.conn.Receive(room[:n])
 	sent := 0
@@ -382,6 +389,7 @@ func (l *loop) endOfStream(fd int, s *slot) {
 
 // bind makes the loop's Conn the view of a connection.
 func (l *loop) bind(fd int, s *slot) {
+	l.enter(fd)
 	if b := l.busyOf(s); b != nil {
 		l.conn.Bind(uint64(fd), &s.ws, &b.work)
 		return

@@ -114,6 +114,7 @@ func (l *loop) upgraded(s *slot) {
 		s.opened = l.tick
 		l.stats.Upgrades++
 		l.halfOpen.Add(-1)
+		s.setName(l.names[s.ws.Route()])
 	case s.ws.Served():
 		s.opened = l.tick // the time until the next request begins
 	}

@@ -36,14 +36,16 @@ type Server struct {
 	jobs      jobs
 	addresses addresses
 	budget    budget
-	posted    atomic.Int64 // bytes in mailboxes
-	refused   atomic.Int32 // connections above the cap, whose request will be refused
-	starved   atomic.Int32 // listeners that are paused
-	relief    atomic.Bool  // a descriptor was freed since
+	posted    atomic.Int64  // bytes in mailboxes
+	away      atomic.Uint64 // times that a loop was away
+	refused   atomic.Int32  // connections above the cap, whose request will be refused
+	starved   atomic.Int32  // listeners that are paused
+	relief    atomic.Bool   // a descriptor was freed since
 	once      sync.Once
 	err       error // why the server failed
 	mu        sync.Mutex
-	last      Stats // when the loops have ended
+	names     []string // patterns of all tables there were
+	last      Stats    // when the loops have ended
 }
 
 // New opens the listeners and makes the loops. Nothing is served until Run,
@@ -194,6 +196,11 @@ func (s *Server) Run(ctx context.Context) error {
 		loops.Wait()
 		close(s.ended)
 	}()
+	watched := make(chan struct{})
+	go func() {
+		s.watch()
+		close(watched)
+	}()
 	select {
 	case <-ctx.Done():
 		s.stop()
@@ -204,6 +211,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return errors.New("poller: a loop did not stop: a handler blocks it")
 	}
 	s.finish()
+	<-watched
 	return s.err
 }
 
@@ -287,7 +295,7 @@ func (s *Server) Stats() Stats {
 	s.each(func(l *loop) { answers <- l.snapshot() })
 	timer := time.NewTimer(100 * time.Millisecond)
 	defer timer.Stop()
-	sum := Stats{LogSuppressed: s.budget.suppressed()}
+	sum := Stats{LogSuppressed: s.budget.suppressed(), LoopsAway: s.away.Load()}
 	for range s.loops {
 		select {
 		case one := <-answers:
@@ -295,7 +303,7 @@ func (s *Server) Stats() Stats {
 		case <-s.ended:
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.last.LogSuppressed = s.budget.suppressed()
+			s.last.LogSuppressed, s.last.LoopsAway = sum.LogSuppressed, sum.LoopsAway
 			return s.last
 		case <-timer.C:
 			return sum

@@ -1,6 +1,10 @@
 package poller
 
-import "echogate/poller/websocket"
+import (
+	"time"
+
+	"echogate/poller/websocket"
+)
 
 // Refused is why a connection was refused or accepting failed.
 type Refused uint8
@@ -31,6 +35,9 @@ type Stats struct {
 	Pauses        uint64                    // times that a backlog stopped reading
 	LateTicks     uint64                    // ticks that came 100 ms late or more
 	MaxLag        uint32                    // the latest tick so far, in ms
+	Lag           [LagBuckets]uint64        // ticks, by how late they came: see LagBounds
+	LagSum        time.Duration             // how late all of them came together
+	LoopsAway     uint64                    // times that a loop was away for longer than Config.LoopWarn
 	LogSuppressed uint64                    // log lines that were left out, being too many
 
 	Connections int   // open
@@ -43,11 +50,27 @@ type Stats struct {
 	Buffered    int   // bytes of buffers in use
 }
 
+// LagBuckets is how many counters Stats.Lag has: one for each of LagBounds, and
+// one for what came later than all of them.
+const LagBuckets = len(LagBounds) + 1
+
+// LagBounds are the upper bounds of Stats.Lag. Ticks come every 10 ms while there
+// is something to wait for.
+var LagBounds = [...]time.Duration{
+	0, 10 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond,
+	200 * time.Millisecond, 500 * time.Millisecond, time.Second, 5 * time.Second,
+}
+
+// lag counts a tick that came after so many of them.
 func (s *Stats) lag(ticks uint32) {
-	if ticks < 2 {
-		return
+	late := time.Duration(max(ticks, 1)-1) * tickTime
+	i := 0
+	for i < len(LagBounds) && late > LagBounds[i] {
+		i++
 	}
-	s.MaxLag = max(s.MaxLag, (ticks-1)*uint32(tickTime.Milliseconds()))
+	s.Lag[i]++
+	s.LagSum += late
+	s.MaxLag = max(s.MaxLag, uint32(late.Milliseconds()))
 	if ticks > ticksPerSecond/10 {
 		s.LateTicks++
 	}
@@ -69,6 +92,10 @@ func (s *Stats) add(o *Stats) {
 	s.SendsRefused += o.SendsRefused
 	s.Pauses += o.Pauses
 	s.LateTicks += o.LateTicks
+	for i, n := range o.Lag {
+		s.Lag[i] += n
+	}
+	s.LagSum += o.LagSum
 	s.MaxLag = max(s.MaxLag, o.MaxLag)
 	s.Connections += o.Connections
 	s.HalfOpen += o.HalfOpen

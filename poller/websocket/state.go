@@ -42,6 +42,9 @@ const (
 // Upgraded reports whether the connection got its 101.
 func (s *State) Upgraded() bool { return s.flags&flagUpgraded != 0 }
 
+// Route is the index of the connection's route among its table's patterns.
+func (s *State) Route() int { return int(s.route) }
+
 // Open reports whether data may be sent.
 func (s *State) Open() bool { return s.phase == phaseOpen }
 
