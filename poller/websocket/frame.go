@@ -30,7 +30,7 @@ func parseHeader(b []byte, h *ws.Header, fragmented bool) (n int, err error) {
 	h.Masked = b[1]&0x80 != 0
 	h.Length = int64(b[1] & 0x7f)
 	// Most frames are whole messages: nothing in their first byte can be wrong.
-	if whole := b[0] == 0x81 || b[0] == 0x82; !whole || fragmented || !h.Masked {
+	if whole := b[0] == wholeText || b[0] == wholeBinary; !whole || fragmented || !h.Masked {
 		if err = ws.CheckHeader(*h, serverState(fragmented)); err != nil {
 			return 0, err
 		}
