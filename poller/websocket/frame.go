@@ -34,6 +34,9 @@ func parseHeader(b []byte, h *ws.Header, fragmented bool) (n int, err error) {
 		if err = ws.CheckHeader(*h, serverState(fragmented)); err != nil {
 			return 0, err
 		}
+		if h.OpCode == ws.OpClose && h.Length == 1 { // RFC 6455 §5.5.1: a code has two bytes
+			return 0, ErrBadClose
+		}
 	}
 	n = 6
 	if h.Length >= 126 {

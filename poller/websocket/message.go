@@ -260,9 +260,6 @@ func (c *Conn) skip(h *ws.Header) {
 // control takes a control frame whole (RFC 6455 §5.5): at most 125 bytes.
 func (c *Conn) control(in []byte, at, n int) (int, error) {
 	op, size := c.header.OpCode, int(c.header.Length)
-	if op == ws.OpClose && size == 1 {
-		return 0, ErrBadClose
-	}
 	if len(in)-at-n < size {
 		return 0, nil
 	}
