@@ -94,6 +94,7 @@ func frameCases(add func(golden)) {
 		{id: "F5", name: "64 KiB with its header", turns: []turn{{text(letters(65528)), echoed(letters(65528))}, {text(letters(65529)), echoed(letters(65529))}}},
 		{id: "F6", turns: []turn{{maskedWith([4]byte{}, firstText, "open"), echoed("open")}}},
 		{id: "F7", turns: []turn{{"\x88\xfe", ""}}, rest: "\x00\x7e\x01\x02\x03\x04" + long(126), cause: CauseProtocol},
+		{id: "F7", name: "and in fragments", turns: []turn{{"\x09", ""}}, rest: "\xfe\x00\x7e\x01\x02\x03\x04" + long(126), cause: CauseProtocol},
 		{id: "F8", name: "of one byte", turns: []turn{{split(firstText, letters(10000), 1), echoed(letters(10000))}}},
 		{id: "F8", name: "of no bytes", turns: []turn{{begin("") + strings.Repeat(middle(""), 9998) + last(""), echoed("")}}},
 		{id: "F8", name: "over the limit", turns: []turn{{begin("a") + strings.Repeat(middle(""), 1<<16-1), ""}, {last("b")[:6], ""}}, cause: CauseFragments, code: 1008},
