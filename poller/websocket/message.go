@@ -321,17 +321,13 @@ func (c *Conn) assembled(w *Work) error {
 // whether it began or ended a message is still kept, to check the next one.
 func (c *Conn) skip(h *ws.Header) {
 	w := c.working()
-	c.loop.Free(w.message)
-	w.message, w.inMessage, w.done = nil, !h.Fin, 0
+	w.inMessage, w.done = !h.Fin, 0
 	w.left = int(min(h.Length, math.MaxInt32)) // the close timeout ends it long before
 }
 
 // control takes a control frame whole (RFC 6455 §5.5): at most 125 bytes.
 func (c *Conn) control(in []byte, at, n int) (int, error) {
 	op, size := c.header.OpCode, int(c.header.Length)
-	if op == ws.OpClose && size == 1 {
-		return 0, ErrBadClose
-	}
 	if len(in)-at-n < size {
 		return 0, nil
 	}
@@ -400,7 +396,7 @@ func (c *Conn) closeFrame(p []byte) error {
 			return err
 		}
 		if done { // not answered: the peer, or the close timeout, ends it
-			c.st.phase, c.st.control = phaseClosing, uint16(CausePeer)
+			c.closing(CausePeer)
 			c.closed(e)
 			return nil
 		}
