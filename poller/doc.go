@@ -26,9 +26,9 @@
 //
 // Each loop is a goroutine that owns its connections: their handlers run on it,
 // one at a time, without locks. A Conn and a payload are views made for the
-// event and dead when the handler returns; built with -race, payloads are
-// overwritten then, and a Conn that is used by another goroutine panics. What
-// may be kept, sent to and compared anywhere, for as long as anybody likes, is
+// event and dead when the handler returns. Built with -race, payloads are
+// overwritten then, and another goroutine's use of a Conn is found out. What may
+// be kept and sent to from anywhere, for as long as anybody likes, is
 // Conn.Handle.
 //
 // An idle connection is a slot of 48 bytes in a table that is indexed by its
