@@ -52,8 +52,12 @@ func (l *loop) limits(s *slot) *websocket.Limits {
 	return l.conn.LimitsOf(&s.ws)
 }
 
-// ticks is d in ticks, rounded up.
-func ticks(d time.Duration) uint32 { return uint32((d + tickTime - 1) / tickTime) }
+// ticks is d in ticks, rounded up. What is longer than maxDeadline, which a
+// handler or a route may ask for, is cut to it: it could not be compared.
+func ticks(d time.Duration) uint32 {
+	d = min(max(d, 0), maxDeadline)
+	return uint32((d + tickTime - 1) / tickTime)
+}
 
 // after is the tick d from now. A limit that is off is never.
 func (l *loop) after(d time.Duration) uint32 {
@@ -136,10 +140,12 @@ func (l *loop) nextOpen(fd int, s *slot, b *busy, lim *websocket.Limits, n *near
 	}
 }
 
-// spread is d in ticks, ± 10 % by a connection's jitter, at least 1.
+// spread is d in ticks, ± 10 % by a connection's jitter, at least 1 and at most
+// maxDeadline.
 func spread(d time.Duration, jitter uint32) uint32 {
 	t := uint64(ticks(d))
-	return uint32(max(t*9/10+t*uint64(jitter)/5>>16, 1))
+	t = t*9/10 + t*uint64(jitter)/5>>16
+	return uint32(min(max(t, 1), uint64(maxDeadline/tickTime)))
 }
 
 // schedule files the connection at its nearest deadline if that is earlier than

@@ -26,10 +26,15 @@ const patience = 30 * time.Second
 
 func echo(c *websocket.Conn, op ws.OpCode, p []byte) error { return c.Send(op, p) }
 
-// quiet is a configuration for /echo on a free port of loopback.
+func page(w *websocket.Response, _ *websocket.Request) error {
+	w.Body = []byte("page")
+	return nil
+}
+
+// quiet is a configuration for /echo and /page on a free port of loopback.
 func quiet(tb testing.TB) Config {
 	tb.Helper()
-	routes, err := websocket.Compile(map[string]websocket.Route{"/echo": {Message: echo}})
+	routes, err := websocket.Compile(map[string]websocket.Route{"/echo": {Message: echo}, "/page": {HTTP: page}})
 	if err != nil {
 		tb.Fatal(err)
 	}
