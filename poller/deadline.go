@@ -301,7 +301,9 @@ func (l *loop) drainOne(fd int, s *slot) {
 	l.call(fd, s, goAway)
 }
 
-// arm starts the timer; sleep stops it when there is nothing to wait for.
+// arm starts the timer; sleep stops it when there is nothing to wait for. A
+// connection may set a deadline in any event, and its times are read off the
+// clock: while there is one the timer runs, though nothing is filed.
 func (l *loop) arm() {
 	if !l.armed {
 		l.armed = true
@@ -312,7 +314,7 @@ func (l *loop) arm() {
 }
 
 func (l *loop) sleep() {
-	if l.armed && l.wheel.count == 0 && l.draining == 0 && !l.acceptPaused() {
+	if l.armed && l.count.Load() == 0 && l.wheel.count == 0 && l.draining == 0 && !l.acceptPaused() {
 		l.armed = false
 		l.setTimer(0)
 		l.pool.trim()

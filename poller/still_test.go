@@ -3,6 +3,7 @@ package poller
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -82,6 +83,15 @@ func (c client) receives() []byte {
 			return slices.Clip(all)
 		}
 		all = append(all, b[:n]...)
+	}
+}
+
+// later sets the clock forward and has the timer go off.
+func later(t *testing.T, l *loop, d time.Duration) {
+	t.Helper()
+	l.srv.start = l.srv.start.Add(-d)
+	if err := l.tock(); err != nil {
+		t.Fatal(err)
 	}
 }
 
