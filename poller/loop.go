@@ -3,7 +3,6 @@ package poller
 import (
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/panjf2000/gnet/v2/pkg/errors"
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
@@ -122,12 +121,6 @@ func (l *loop) close() []letter {
 	}
 	return unread
 }
-
-// A tick, and how many there are in a second.
-const (
-	tickTime       = 10 * time.Millisecond
-	ticksPerSecond = uint32(time.Second / tickTime)
-)
 
 // run is the loop's goroutine. It returns when the server has told it to stop
 // and nothing is left.

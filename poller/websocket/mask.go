@@ -1,6 +1,10 @@
 package websocket
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/gobwas/ws"
+)
 
 const (
 	// shiftMax is the longest payload for which one pass of our own that moves
@@ -12,6 +16,49 @@ const (
 	// topBits are those of eight bytes; ASCII has none.
 	topBits = 0x8080808080808080
 )
+
+// unmask makes the payload of a whole frame readable, joined to the run if
+// there is one: what is in front of it has been taken, and the server's header
+// is 4 bytes shorter than the client's, so there is always room to the left.
+// plain is the length of a prefix that is known to be ASCII.
+func (c *Conn) unmask(in []byte, at, n int) (p []byte, plain int) {
+	h := &c.header
+	size, from := int(h.Length), at+n
+	to := from
+	if c.runEnd > 0 && len(c.out) == 0 {
+		to = c.runEnd + headerLen(size)
+	}
+	p = in[to : to+size : to+size]
+	if size <= shiftMax && (c.work == nil || c.work.done == 0) {
+		if shift(p, in[from:from+size], h.Mask)&topBits == 0 {
+			plain = size
+		}
+	} else {
+		plain = c.unmaskLong(p, in[from:from+size])
+	}
+	c.curAt, c.curEnd = to, to+size
+	return p, plain
+}
+
+// unmaskLong is unmask for what vector code is faster with, and for a frame
+// whose front was unmasked when it came.
+func (c *Conn) unmaskLong(p, from []byte) (plain int) {
+	if &p[0] != &from[0] {
+		copy(p, from)
+	}
+	done := 0
+	if w := c.work; w != nil {
+		done, w.done, w.checked = w.done, 0, 0
+	}
+	for at := done; at < len(p); at += chunk {
+		part := p[at:min(at+chunk, len(p))]
+		ws.Cipher(part, c.header.Mask, at)
+		if plain == at && c.header.OpCode == ws.OpText {
+			plain += ascii(part)
+		}
+	}
+	return plain
+}
 
 // shift unmasks src into dst, which is as long and begins at the same byte or to
 // the left of it. All that it wrote is returned ored together: where there are
