@@ -85,7 +85,7 @@ func (l *loop) handOver(fd int, verdict admission, to *loop) {
 	if verdict == refusedFull {
 		l.srv.refused.Add(-1)
 	}
-	if p := l.srv.peers.at(fd); p != nil {
+	if p := l.srv.identities.at(fd); p != nil {
 		l.srv.addresses.leave(p)
 	}
 	_ = unix.Close(fd)

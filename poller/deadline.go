@@ -52,8 +52,12 @@ func (l *loop) limits(s *slot) *websocket.Limits {
 	return l.conn.LimitsOf(&s.ws)
 }
 
-// ticks is d in ticks, rounded up.
-func ticks(d time.Duration) uint32 { return uint32((d + tickTime - 1) / tickTime) }
+// ticks is d in ticks, rounded up. What is longer than maxDeadline, which a
+// handler or a route may ask for, is cut to it: it could not be compared.
+func ticks(d time.Duration) uint32 {
+	d = min(max(d, 0), maxDeadline)
+	return uint32((d + tickTime - 1) / tickTime)
+}
 
 // after is the tick d from now. A limit that is off is never.
 func (l *loop) after(d time.Duration) uint32 {
@@ -136,10 +140,12 @@ func (l *loop) nextOpen(fd int, s *slot, b *busy, lim *websocket.Limits, n *near
 	}
 }
 
-// spread is d in ticks, ± 10 % by a connection's jitter, at least 1.
+// spread is d in ticks, ± 10 % by a connection's jitter, at least 1 and at most
+// maxDeadline.
 func spread(d time.Duration, jitter uint32) uint32 {
 	t := uint64(ticks(d))
-	return uint32(max(t*9/10+t*uint64(jitter)/5>>16, 1))
+	t = t*9/10 + t*uint64(jitter)/5>>16
+	return uint32(min(max(t, 1), uint64(maxDeadline/tickTime)))
 }
 
 // schedule files the connection at its nearest deadline if that is earlier than
@@ -296,7 +302,9 @@ func (l *loop) drainOne(fd int, s *slot) {
 	l.call(fd, s, goAway)
 }
 
-// arm starts the timer; sleep stops it when there is nothing to wait for.
+// arm starts the timer; sleep stops it when there is nothing to wait for. A
+// connection may set a deadline in any event, and its times are read off the
+// clock: while there is one the timer runs, though nothing is filed.
 func (l *loop) arm() {
 	if !l.armed {
 		l.armed = true
@@ -308,7 +316,7 @@ func (l *loop) arm() {
 }
 
 func (l *loop) sleep() {
-	if l.armed && l.wheel.count == 0 && l.draining == 0 && !l.acceptPaused() && !l.watched() {
+	if l.armed && l.count.Load() == 0 && l.wheel.count == 0 && l.draining == 0 && !l.acceptPaused() {
 		l.armed = false
 		l.beat.Store(0)
 		l.setTimer(0)
@@ -316,9 +324,6 @@ func (l *loop) sleep() {
 		l.pool.trim() // the first one only begins to look
 	}
 }
-
-// watched reports whether the watchdog looks after connections here.
-func (l *loop) watched() bool { return l.srv.conf().LoopWarn > 0 && l.count.Load() > 0 }
 
 func (l *loop) setTimer(d time.Duration) {
 	t := unix.NsecToTimespec(d.Nanoseconds())

@@ -9,8 +9,30 @@ import (
 	"echogate/poller/websocket"
 )
 
-// This file is the loop as package websocket sees it.
+// This file is the loop and package websocket: how the one calls the other.
 var _ websocket.Loop = (*loop)(nil)
+
+// bind makes the loop's Conn the view of a connection.
+func (l *loop) bind(fd int, s *slot) {
+	l.enter(fd)
+	if b := l.busyOf(s); b != nil {
+		l.conn.Bind(uint64(fd), &s.ws, &b.work)
+		return
+	}
+	l.conn.Bind(uint64(fd), &s.ws, nil)
+}
+
+// call runs f on a connection outside a read, and sends what comes of it.
+func (l *loop) call(fd int, s *slot, f func(*websocket.Conn) error) {
+	if s.ws.Ended() {
+		return
+	}
+	l.bind(fd, s)
+	t := turn{up: s.ws.Upgraded()}
+	t.out, t.err = l.conn.Call(f)
+	l.transmit(fd, s, &t)
+	l.settle(fd, s, t)
+}
 
 // Now is the loop's clock: the server's age at the last tick.
 func (l *loop) Now() time.Duration { return time.Duration(l.tick) * tickTime }
@@ -94,7 +116,7 @@ func (l *loop) End(c *websocket.Conn, how websocket.End) {
 // Remote implements websocket.Loop.
 func (l *loop) Remote(c *websocket.Conn) netip.AddrPort {
 	fd, s := l.of(c)
-	if p := l.peerOf(fd, s); p != nil {
+	if p := l.identityOf(fd, s); p != nil {
 		return p.remote()
 	}
 	return remote(fd)

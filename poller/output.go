@@ -295,7 +295,7 @@ func (l *loop) finish(fd int, s *slot, cause websocket.CloseError) {
 	if s.ws.Refused() {
 		l.srv.refused.Add(-1)
 	}
-	if p := l.peerOf(fd, s); p != nil {
+	if p := l.identityOf(fd, s); p != nil {
 		l.srv.addresses.leave(p)
 	}
 	s.free()

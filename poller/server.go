@@ -20,16 +20,16 @@ import (
 // be called from any goroutine.
 type Server struct {
 	// Immutable.
-	routes    *websocket.Routes
-	log       *slog.Logger
-	start     time.Time
-	table     table
-	peers     peers
-	loops     []*loop
-	listeners []*listener
-	accept    func(fd int) (int, syscall.Errno)
-	dead      chan struct{} // closed when err is set
-	ended     chan struct{} // closed when the loops have ended
+	routes     *websocket.Routes
+	log        *slog.Logger
+	start      time.Time
+	table      table
+	identities identities
+	loops      []*loop
+	listeners  []*listener
+	accept     func(fd int) (int, syscall.Errno)
+	dead       chan struct{} // closed when err is set
+	ended      chan struct{} // closed when the loops have ended
 
 	// Shared.
 	config    atomic.Pointer[Config] // in force, with nothing left open; replaced whole
@@ -61,7 +61,7 @@ func New(config Config) (*Server, error) {
 		table:  newTable(descriptors()),
 		dead:   make(chan struct{}), ended: make(chan struct{}),
 	}
-	s.peers = make(peers, len(s.table.chunks))
+	s.identities = make(identities, len(s.table.chunks))
 	s.config.Store(&config)
 	s.jobs.max = config.Jobs
 	if err := s.open(); err != nil {

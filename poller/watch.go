@@ -13,7 +13,7 @@ import (
 // watch warns of loops that are away for longer than Config.LoopWarn: a handler
 // blocks. It looks from outside, for all loops, until they have ended.
 func (s *Server) watch() {
-	warned := make([]uint32, len(s.loops))
+	seen := make([]sight, len(s.loops))
 	for {
 		every := watchPause
 		if warn := s.conf().LoopWarn; warn > 0 {
@@ -31,7 +31,7 @@ func (s *Server) watch() {
 			continue // the machine was away itself, and the loops with it
 		}
 		for i, l := range s.loops {
-			s.look(l, &warned[i])
+			s.look(l, &seen[i])
 		}
 	}
 }
@@ -40,18 +40,25 @@ func (s *Server) watch() {
 // look for.
 const watchPause = time.Second
 
-// look warns if the loop is away. warned is the beat of the last warning: one
-// for each time that it is.
-func (s *Server) look(l *loop, warned *uint32) {
-	beat, warn := l.beat.Load(), s.conf().LoopWarn
-	if beat == 0 || beat == *warned || warn <= 0 {
+// sight is what was seen of a loop.
+type sight struct {
+	beat   uint32
+	fd     int
+	warned bool // of this beat
+}
+
+// look warns if the loop is away: late, and busy with the same connection as at
+// the last look. One that is late because much happens goes on to others.
+func (s *Server) look(l *loop, last *sight) {
+	now, warn := sight{beat: l.beat.Load(), fd: l.current()}, s.conf().LoopWarn
+	same := now.beat == last.beat && now.fd == last.fd
+	now.warned = now.beat == last.beat && last.warned
+	*last = now
+	away := time.Duration(s.now()-now.beat) * tickTime
+	if now.beat == 0 || now.warned || !same || warn <= 0 || away <= warn {
 		return
 	}
-	away := time.Duration(s.now()-beat) * tickTime
-	if away <= warn {
-		return
-	}
-	*warned = beat
+	last.warned = true
 	s.away.Add(1)
 	s.note(logLoop, slog.LevelWarn, "event loop is away: a handler blocks", "loop", l.tag-1, "for", away.String(),
 		"route", s.routeOf(l), "stack", stackOf(*l.goroutine.Load()))

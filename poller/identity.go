@@ -6,9 +6,9 @@ import (
 	"sync/atomic"
 )
 
-// peer is what is kept of a connection beside its slot when the configuration
+// identity is what is kept of a connection beside its slot when the configuration
 // has a use for it: asked later, the kernel may have forgotten the address.
-type peer struct {
+type identity struct {
 	gen     uint32 // of the connection that it is of
 	port    uint16
 	counted bool // among those of its address
@@ -16,12 +16,12 @@ type peer struct {
 	addr    [16]byte
 }
 
-// peers are by descriptor, as the slots are. A chunk is made when its first
+// identities are by descriptor, as the slots are. A chunk is made when its first
 // entry is needed.
-type peers []atomic.Pointer[[chunkSize]peer]
+type identities []atomic.Pointer[[chunkSize]identity]
 
 // at returns the entry of a descriptor, nil if none was ever needed there.
-func (p peers) at(fd int) *peer {
+func (p identities) at(fd int) *identity {
 	if c := p[fd/chunkSize].Load(); c != nil {
 		return &c[fd%chunkSize]
 	}
@@ -29,28 +29,28 @@ func (p peers) at(fd int) *peer {
 }
 
 // make returns the entry of a descriptor that has a slot.
-func (p peers) make(fd int) *peer {
+func (p identities) make(fd int) *identity {
 	if p.at(fd) == nil {
-		p[fd/chunkSize].CompareAndSwap(nil, new([chunkSize]peer)) // another loop may be first
+		p[fd/chunkSize].CompareAndSwap(nil, new([chunkSize]identity)) // another loop may be first
 	}
 	return p.at(fd)
 }
 
-// peerOf returns what is kept of a connection, nil when nothing is.
-func (l *loop) peerOf(fd int, s *slot) *peer {
-	if p := l.srv.peers.at(fd); p != nil && p.gen == s.generation() {
+// identityOf returns what is kept of a connection, nil when nothing is.
+func (l *loop) identityOf(fd int, s *slot) *identity {
+	if p := l.srv.identities.at(fd); p != nil && p.gen == s.generation() {
 		return p
 	}
 	return nil
 }
 
-func (p *peer) remote() netip.AddrPort {
+func (p *identity) remote() netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(p.addr).Unmap(), p.port)
 }
 
 // identify keeps the address of a connection that is about to begin in slot s,
 // if there is a use for it.
-func (l *loop) identify(fd int, s *slot) *peer {
+func (l *loop) identify(fd int, s *slot) *identity {
 	if l.srv.conf().MaxPerAddress == 0 {
 		return nil
 	}
@@ -58,8 +58,8 @@ func (l *loop) identify(fd int, s *slot) *peer {
 	if !a.IsValid() {
 		return nil // it has been reset already
 	}
-	p := l.srv.peers.make(fd)
-	*p = peer{gen: s.generation() + 1, addr: a.Addr().As16(), port: a.Port()}
+	p := l.srv.identities.make(fd)
+	*p = identity{gen: s.generation() + 1, addr: a.Addr().As16(), port: a.Port()}
 	return p
 }
 
@@ -76,7 +76,7 @@ type network [16]byte
 // tally is the connections of one network.
 type tally struct{ served, refused int }
 
-func networkOf(p *peer) network {
+func networkOf(p *identity) network {
 	n := network(p.addr)
 	if !netip.AddrFrom16(p.addr).Is4In6() {
 		clear(n[8:])
@@ -86,7 +86,7 @@ func networkOf(p *peer) network {
 
 // enter counts a connection, which may have to be refused: there are most of its
 // network. As many more are let in to be refused, and no more than that.
-func (a *addresses) enter(p *peer, most int) admission {
+func (a *addresses) enter(p *identity, most int) admission {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	n := networkOf(p)
@@ -112,7 +112,7 @@ func (a *addresses) enter(p *peer, most int) admission {
 }
 
 // leave takes a connection out of the count.
-func (a *addresses) leave(p *peer) {
+func (a *addresses) leave(p *identity) {
 	if !p.counted {
 		return
 	}

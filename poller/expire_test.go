@@ -1,0 +1,199 @@
+package poller
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+	"golang.org/x/sys/unix"
+
+	"echogate/poller/websocket"
+)
+
+// frames are the frames that the loop has sent to a client.
+func (c client) frames() []ws.Frame {
+	c.t.Helper()
+	var all []ws.Frame
+	for r := bytes.NewBuffer(c.receives()); r.Len() > 0; {
+		h, err := ws.ReadHeader(r)
+		if err != nil || h.Length > int64(r.Len()) {
+			c.t.Fatalf("half a frame: %+v, %v", h, err)
+		}
+		all = append(all, ws.Frame{Header: h, Payload: r.Next(int(h.Length))})
+	}
+	return all
+}
+
+// want compares what the loop has sent with opcodes.
+func (c client) want(what string, ops ...ws.OpCode) []ws.Frame {
+	c.t.Helper()
+	got := c.frames()
+	same := len(got) == len(ops)
+	for i := 0; same && i < len(ops); i++ {
+		same = got[i].Header.OpCode == ops[i]
+	}
+	if !same {
+		c.t.Fatalf("%s: frames %v, want opcodes %v", what, got, ops)
+	}
+	return got
+}
+
+func pinging(c *Config) { c.Limits.PingInterval, c.Limits.IdleTimeout = 10*time.Second, 25*time.Second }
+
+func TestPingThenIdle(t *testing.T) {
+	l := still(t, limited(pinging))
+	c := open(t, l)
+	for range 2 { // intervals of up to 11 s begin at 0
+		for range 11 {
+			later(t, l, time.Second-tickTime) // a step is not a late tick
+		}
+		c.want("after an interval of silence", ws.OpPing)
+	}
+	for range 4 {
+		later(t, l, time.Second-tickTime)
+	}
+	end := c.want("after the idle time", ws.OpClose)[0]
+	if code, _ := ws.ParseCloseFrameData(end.Payload); code != ws.StatusPolicyViolation {
+		t.Errorf("closed with %d, want 1008", code)
+	}
+	if now := l.snapshot(); now.Connections != 1 || c.ws.Open() {
+		t.Errorf("%d connections, open %t: it is to wait for the peer's close frame", now.Connections, c.ws.Open())
+	}
+}
+
+// TestLateTickDoesNotStorm: when the process stood still (a suspended machine, a
+// handler that blocked), what the peers sent meanwhile is read before anybody is
+// ended for silence.
+func TestLateTickDoesNotStorm(t *testing.T) {
+	l := still(t, limited(pinging))
+	quiet, alive := open(t, l), open(t, l)
+	later(t, l, time.Hour)
+	quiet.want("in the late tick itself")
+	alive.want("in the late tick itself")
+	alive.sends(ws.MustCompileFrame(ws.MaskFrame(ws.NewPongFrame(nil))))
+	later(t, l, tickTime)
+	alive.want("heard of meanwhile")
+	if !alive.ws.Open() {
+		t.Error("a connection that was heard of was ended")
+	}
+	quiet.want("silent all the time", ws.OpPing, ws.OpClose)
+	if l.stats.LateTicks != 1 {
+		t.Errorf("%d late ticks, want 1", l.stats.LateTicks)
+	}
+}
+
+// TestLatePingIsOne: intervals that passed unseen are not made up for.
+func TestLatePingIsOne(t *testing.T) {
+	l := still(t, limited(func(c *Config) { c.Limits.PingInterval = time.Second }))
+	c := open(t, l)
+	later(t, l, time.Minute)
+	later(t, l, tickTime)
+	c.want("after a minute", ws.OpPing)
+}
+
+// TestTimerRuns while there is a connection, though no deadline is on: its
+// handler may set one at any time, and the clock must not stand still.
+func TestTimerRuns(t *testing.T) {
+	l := still(t, limited(nil))
+	if later(t, l, time.Second); l.armed {
+		t.Fatal("the timer runs for nobody")
+	}
+	c := open(t, l)
+	later(t, l, time.Second)
+	if !l.armed || l.wheel.count != 0 {
+		t.Fatalf("timer runs: %t, with %d entries; want true, with none", l.armed, l.wheel.count)
+	}
+	ran := false
+	c.l.call(c.fd, c.slot, func(c *websocket.Conn) error {
+		c.After(time.Second, func(*websocket.Conn) error { ran = true; return nil })
+		return nil
+	})
+	later(t, l, time.Second-2*tickTime)
+	if ran {
+		t.Error("the function ran too early")
+	}
+	if later(t, l, 3*tickTime); !ran {
+		t.Error("the function did not run")
+	}
+	l.cut(c.fd, c.slot, websocket.ErrReset)
+	if later(t, l, tickTime); l.armed {
+		t.Error("the timer runs on when the last connection has gone")
+	}
+}
+
+// TestLongDeadlines: what nobody will live to see does not come up at once.
+func TestLongDeadlines(t *testing.T) {
+	l := still(t, limited(func(c *Config) {
+		c.Limits.MaxLifetime, c.Limits.PingInterval, c.Limits.IdleTimeout = maxDeadline, maxDeadline, maxDeadline
+	}))
+	for range 50 { // of different jitter
+		c := open(t, l)
+		l.call(c.fd, c.slot, func(c *websocket.Conn) error {
+			c.After(1000*24*time.Hour, func(*websocket.Conn) error { t.Error("it came up"); return nil })
+			return nil
+		})
+		later(t, l, 2*tickTime)
+		l.expire(connRef(c.fd), 1)
+		c.want("after two ticks")
+		if !c.ws.Open() {
+			t.Fatal("the connection was ended")
+		}
+	}
+}
+
+// TestExpireOfStaleEntry: an entry of this tick may have ended or been filed
+// again by what came before it in the tick.
+func TestExpireOfStaleEntry(t *testing.T) {
+	l := still(t, limited(pinging))
+	c := open(t, l)
+	filed := c.filed
+	c.heard -= 10 * ticksPerSecond * 3 // all is overdue
+	l.expire(connRef(c.fd), 1)
+	c.want("filed again meanwhile")
+	if c.filed != filed {
+		t.Errorf("filed at %d, want %d", c.filed, filed)
+	}
+	l.wheel.remove(connRef(c.fd))
+	l.cut(c.fd, c.slot, websocket.ErrReset)
+	closed := l.stats.Closed
+	l.expire(connRef(c.fd), 1)
+	if c.filed != 0 || l.stats.Closed != closed {
+		t.Error("an entry whose connection has ended came up")
+	}
+}
+
+// TestStall: a backlog ends its connection unless the socket takes bytes or the
+// peer's kernel acknowledges some.
+func TestStall(t *testing.T) {
+	l := still(t, limited(func(c *Config) { c.Limits.StallTimeout, c.Limits.HighWater = 3*time.Second, -1 }))
+	c := open(t, l)
+	fill := func(c *websocket.Conn) error { return c.Send(ws.OpBinary, make([]byte, 1<<20)) }
+	l.call(c.fd, c.slot, fill)
+	if b := l.busyOf(c.slot); b == nil || len(b.out) == 0 {
+		t.Fatal("there is no backlog")
+	}
+	some := make([]byte, 64<<10)
+	for i := range 6 { // a slow reader: twelve seconds
+		if n, err := unix.Read(c.peer, some); n <= 0 {
+			t.Fatal(n, err)
+		}
+		if i >= 2 { // before, that the peer has taken some is all that can be seen
+			_ = l.event(c.fd, unix.EPOLLOUT, 0)
+		}
+		later(t, l, time.Second-tickTime)
+		later(t, l, time.Second-tickTime)
+		if !c.is(l) {
+			t.Fatal("a reader that goes on was cut")
+		}
+	}
+	for range 5 {
+		later(t, l, time.Second-tickTime)
+	}
+	if c.is(l) || l.stats.Closed[websocket.CauseSlowReader] != 1 {
+		t.Errorf("still there: %t; closed by cause: %v", c.is(l), l.stats.Closed)
+	}
+	if now := l.snapshot(); now.Buffered != 0 || now.Busy != 0 || now.Entries != 0 {
+		t.Errorf("left behind: %+v", now)
+	}
+}
