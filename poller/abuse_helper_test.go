@@ -192,12 +192,25 @@ func (c *caller) write(b []byte) {
 
 func (c *caller) text(p string) { c.t.Helper(); c.write(clientFrame(ws.OpText, []byte(p))) }
 
+// frame reads the next frame.
+func (c *caller) frame() (ws.OpCode, []byte) {
+	c.t.Helper()
+	h, err := ws.ReadHeader(c.r)
+	if err != nil || h.Length > 1<<20 {
+		c.t.Fatalf("got %+v, %v, want a frame", h, err)
+	}
+	p := make([]byte, h.Length)
+	if _, err := io.ReadFull(c.r, p); err != nil {
+		c.t.Fatal(err)
+	}
+	return h.OpCode, p
+}
+
 // wantFrame reads the next frame and compares it.
 func (c *caller) wantFrame(op ws.OpCode, p []byte) {
 	c.t.Helper()
-	f, err := ws.ReadFrame(c.r)
-	if err != nil || f.Header.OpCode != op || !bytes.Equal(f.Payload, p) {
-		c.t.Fatalf("got opcode %d, %.60q, %v, want %d and %.60q", f.Header.OpCode, f.Payload, err, op, p)
+	if gotOp, got := c.frame(); gotOp != op || !bytes.Equal(got, p) {
+		c.t.Fatalf("got opcode %d, %.60q, want %d and %.60q", gotOp, got, op, p)
 	}
 }
 
@@ -209,20 +222,12 @@ func (c *caller) echo(p string) { c.t.Helper(); c.text(p); c.wantText(p) }
 // wantClose reads the next frame, which must be a close frame with that code.
 func (c *caller) wantClose(code ws.StatusCode) {
 	c.t.Helper()
-	f, err := ws.ReadFrame(c.r)
-	if err != nil || f.Header.OpCode != ws.OpClose || len(f.Payload) < 2 {
-		c.t.Fatalf("got opcode %d, %.60q, %v, want a close frame with code %d", f.Header.OpCode, f.Payload, err, code)
+	op, p := c.frame()
+	if op != ws.OpClose || len(p) < 2 {
+		c.t.Fatalf("got opcode %d, %.60q, want a close frame with code %d", op, p, code)
 	}
-	if got := ws.StatusCode(binary.BigEndian.Uint16(f.Payload)); got != code {
+	if got := ws.StatusCode(binary.BigEndian.Uint16(p)); got != code {
 		c.t.Fatalf("got close code %d, want %d", got, code)
-	}
-}
-
-// wantEOF waits for TCP's orderly end.
-func (c *caller) wantEOF() {
-	c.t.Helper()
-	if b, err := c.r.ReadByte(); err != io.EOF {
-		c.t.Fatalf("got byte %#x, %v, want EOF", b, err)
 	}
 }
 
@@ -266,4 +271,12 @@ func (l *logLines) count(text string) (n int) {
 		}
 	}
 	return n
+}
+
+// wantEOF waits for TCP's orderly end.
+func (c *caller) wantEOF() {
+	c.t.Helper()
+	if b, err := c.r.ReadByte(); err != io.EOF {
+		c.t.Fatalf("got byte %#x, %v, want EOF", b, err)
+	}
 }

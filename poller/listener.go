@@ -136,9 +136,12 @@ func adoptListener(fd int) (*listener, error) {
 // also kills a zero-window peer that answers every probe, so it must exceed
 // what bounds that: d is the longer of stall and idle time. An inherited socket
 // may be of Multipath TCP, which does not know the option: the loop's own
-// deadlines cover the same.
+// deadlines cover the same. 0 leaves it to the kernel.
 func (ln *listener) userTimeout(d time.Duration) error {
-	ms := int((d + 30*time.Second).Milliseconds())
+	ms := 0
+	if d > 0 {
+		ms = int((d + 30*time.Second).Milliseconds())
+	}
 	err := unix.SetsockoptInt(ln.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, ms)
 	if err == unix.ENOPROTOOPT {
 		return nil

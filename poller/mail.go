@@ -138,7 +138,7 @@ func (j *jobs) start(f func()) error {
 	if j.closed {
 		return websocket.ErrGone
 	}
-	if j.running == j.max {
+	if j.running >= j.max {
 		j.waiting = append(j.waiting, f)
 		return nil
 	}
@@ -157,13 +157,24 @@ func (j *jobs) work(f func()) {
 func (j *jobs) next() func() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.waiting) == 0 || j.closed {
+	if len(j.waiting) == 0 || j.closed || j.running > j.max {
 		j.running--
 		return nil
 	}
 	f := j.waiting[0]
 	j.waiting = j.waiting[1:]
 	return f
+}
+
+// resize changes how many run at once. Who runs too many ends his job first.
+func (j *jobs) resize(most int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for j.max = most; j.running < j.max && len(j.waiting) > 0 && !j.closed; j.running++ {
+		f := j.waiting[0]
+		j.waiting = j.waiting[1:]
+		j.done.Go(func() { j.work(f) })
+	}
 }
 
 // close drops what has not begun and refuses more.

@@ -20,7 +20,7 @@ import (
 // be called from any goroutine.
 type Server struct {
 	// Immutable.
-	routes     *websocket.Routes
+	routes     *websocket.Routes // of the start
 	log        *slog.Logger
 	start      time.Time
 	table      table
@@ -42,10 +42,13 @@ type Server struct {
 	starved   atomic.Int32  // listeners that are paused
 	relief    atomic.Bool   // a descriptor was freed since
 	once      sync.Once
-	err       error // why the server failed
-	mu        sync.Mutex
-	names     []string // patterns of all tables there were
-	last      Stats    // when the loops have ended
+	err       error      // why the server failed
+	reloading sync.Mutex // guards version and inUse
+	version   uint16     // of the newest routes
+	inUse     []uint16   // versions that connections had at the last reload
+	mu        sync.Mutex // guards names and last
+	names     []string   // patterns of all tables there were
+	last      Stats      // when the loops have ended
 }
 
 // New opens the listeners and makes the loops. Nothing is served until Run,
@@ -57,9 +60,10 @@ func New(config Config) (*Server, error) {
 	config.resolve()
 	s := &Server{
 		log: config.Log, start: time.Now(), accept: accept,
-		routes: config.Routes.With(1, config.Limits, config.MaxHead),
-		table:  newTable(descriptors()),
-		dead:   make(chan struct{}), ended: make(chan struct{}),
+		version: 1,
+		routes:  config.Routes.With(1, config.Limits, config.MaxHead),
+		table:   newTable(descriptors()),
+		dead:    make(chan struct{}), ended: make(chan struct{}),
 	}
 	s.identities = make(identities, len(s.table.chunks))
 	s.config.Store(&config)
@@ -93,10 +97,8 @@ func (s *Server) open() error {
 		s.loops = append(s.loops, l)
 	}
 	for i, ln := range s.listeners {
-		if d := s.conf().userTimeout(); d > 0 {
-			if err := ln.userTimeout(d); err != nil {
-				return err
-			}
+		if err := ln.userTimeout(s.conf().userTimeout()); err != nil {
+			return err
 		}
 		if err := s.loops[i%len(s.loops)].serve(ln); err != nil {
 			return err

@@ -37,7 +37,8 @@ type Conn struct {
 	// Of the loop.
 	loop     Loop
 	routes   *Routes
-	older    map[uint16]*Routes // versions before routes that have connections
+	users    int                 // connections that upgraded with routes
+	older    map[uint16]*edition // versions before routes that have connections
 	sides    []side
 	freeSide []uint32
 	up       upgrader
@@ -98,7 +99,7 @@ func (c *Conn) tableOf(st *State) *Routes {
 	if c.routes.version == st.version {
 		return c.routes
 	}
-	return c.older[st.version]
+	return c.older[st.version].routes
 }
 
 // Pattern is the route's key in the table, empty before the upgrade.

@@ -151,6 +151,7 @@ func (c *Conn) upgrade(r *Request) error {
 		c.accept(r)
 	}
 	c.st.flags = c.st.flags&^flagServed | flagUpgraded
+	c.users++
 	c.st.phase = phaseOpen
 	if c.rt.Open == nil {
 		return nil
