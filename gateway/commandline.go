@@ -40,7 +40,8 @@ Configuration
 
 Signals
   SIGTERM and SIGINT stop the gateway: it accepts no more, closes every connection
-  with 1001 and ends. A second one cuts at once.
+  with 1001 and ends. A second one cuts at once. SIGHUP reads the configuration
+  anew; connections keep the limits they have. A bad one is refused, and logged.
 
 Exit codes
   0  stopped as asked

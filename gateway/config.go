@@ -87,6 +87,14 @@ func (c *Config) settle() error {
 	return nil
 }
 
+// listenFlag is the flag that Listen was given by.
+func (c *Config) listenFlag() string {
+	if c.origins["port"].from > c.origins["listen"].from {
+		return "port"
+	}
+	return "listen"
+}
+
 // check reports the first value that the gateway cannot run with, under the
 // name by which it was given.
 func (c *Config) check() error {

@@ -19,13 +19,16 @@ import (
 )
 
 // serve runs the gateway until a signal stops it, and returns the exit code.
-func serve(c *Config, env func(string) (string, bool), errOut io.Writer) int {
+// again reads the configuration anew.
+func serve(c *Config, again func() (*Config, error), env func(string) (string, bool), errOut io.Writer) int {
 	// Registered first, so that a signal during the start is not lost.
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
 
-	log := newLogger(errOut, c.LogFormat, c.LogLevel)
+	level := new(slog.LevelVar)
+	level.Set(c.LogLevel)
+	log := newLogger(errOut, c.LogFormat, level)
 	tuneCollector(env)
 	s, err := newServer(c, env, log)
 	if err != nil {
@@ -35,34 +38,59 @@ func serve(c *Config, env func(string) (string, bool), errOut io.Writer) int {
 	logStart(c, s, log)
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	return wait(s, signals, stop, ended, log)
+	g := &gateway{Server: s, config: c, again: again, level: level, log: log, stop: stop, ended: make(chan error, 1)}
+	go func() { g.ended <- s.Run(ctx) }()
+	return g.wait(signals)
 }
 
-// wait waits for the server's end. The first signal drains, the second cuts.
-func wait(s *poller.Server, signals <-chan os.Signal, stop func(), ended <-chan error, log *slog.Logger) int {
-	code := exitOK
-	for n := 1; ; n++ {
+// gateway is the running program.
+type gateway struct {
+	*poller.Server
+	config *Config                 // in force
+	again  func() (*Config, error) // reads it anew
+	level  *slog.LevelVar
+	log    *slog.Logger
+	stop   func()     // drains
+	ended  chan error // what Run returned
+
+	stopping int // signals to stop that have come
+	reloads  reloads
+}
+
+// wait does what signals ask for until the server has ended.
+func (g *gateway) wait(signals <-chan os.Signal) (code int) {
+	for {
 		select {
 		case sig := <-signals:
-			if n == 1 {
-				log.Info("draining", "signal", sig.String())
-				stop()
-				continue
-			}
-			log.Warn("cutting all connections", "signal", sig.String())
-			s.Cut()
-			code = exitFailed
-		case err := <-ended:
+			g.signal(sig)
+		case err := <-g.ended:
 			if err != nil {
-				log.Error("failed", "err", err)
+				g.log.Error("failed", "err", err)
 				return exitFailed
 			}
-			log.Info("stopped", "connections_served", s.Stats().Accepted)
-			return code
+			g.log.Info("stopped", "connections_served", g.Stats().Accepted)
+			if g.stopping > 1 {
+				return exitFailed
+			}
+			return exitOK
 		}
 	}
+}
+
+// signal does what a signal asks for. The first one to stop drains, the second
+// cuts.
+func (g *gateway) signal(sig os.Signal) {
+	if sig == syscall.SIGHUP {
+		g.reload()
+		return
+	}
+	if g.stopping++; g.stopping == 1 {
+		g.log.Info("draining", "signal", sig.String())
+		g.stop()
+		return
+	}
+	g.log.Warn("cutting all connections", "signal", sig.String())
+	g.Cut()
 }
 
 // newServer makes the server that the configuration asks for. Its errors name

@@ -175,6 +175,9 @@ func (s *Server) Addrs() []net.Addr {
 // MaxConnections is the cap in force.
 func (s *Server) MaxConnections() int { return s.conf().MaxConnections }
 
+// Config is the configuration in force, with nothing left open.
+func (s *Server) Config() Config { return *s.conf() }
+
 // conf is the configuration in force.
 func (s *Server) conf() *Config { return s.config.Load() }
 
