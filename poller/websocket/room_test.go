@@ -7,6 +7,21 @@ import (
 	"github.com/gobwas/ws"
 )
 
+// What Receive leaves to the mover is an unfinished frame of at most 64 KiB,
+// header included. A longer one has memory of its own from its first byte.
+func TestKept(t *testing.T) {
+	for size, want := range map[int]int{1: 6, tailMax - 8: tailMax - 1, tailMax - 7: 0, tailMax: 0} {
+		p := limited(t, Limits{})
+		in := blob(letters(size))
+		p.feed([]byte(in[:len(in)-1]))
+		own := p.work != nil && p.work.Holds()
+		if len(p.kept) != want || own != (want == 0) {
+			t.Errorf("%d bytes: the mover keeps %d, want %d; in memory of its own: %v", size, len(p.kept), want, own)
+		}
+		p.end(t, ErrEOF)
+	}
+}
+
 // Room is there while a large frame is under way, and only then.
 func TestRoom(t *testing.T) {
 	p := limited(t, Limits{})
@@ -45,6 +60,7 @@ func TestFilledThenReceive(t *testing.T) {
 	for name, behind := range map[string]string{"nothing": "", "a message": text("x"), "a large one": text(large)} {
 		p := limited(t, Limits{})
 		p.feed([]byte(text(large)[:50_000]))
+		before := p.loop.alloced
 		room, all := p.Room()
 		if !all {
 			t.Fatal("the rest does not fit")
@@ -66,6 +82,9 @@ func TestFilledThenReceive(t *testing.T) {
 		if want := reply(behind); string(p.out) != want || p.loop.buffers != 0 {
 			t.Errorf("%s behind: got %s, %d buffers held", name, brief(p.out), p.loop.buffers)
 		}
+		if took := p.loop.alloced - before; took > 100_000+100 {
+			t.Errorf("%s behind: took %d bytes, so a large reply was copied", name, took)
+		}
 	}
 }
 
@@ -77,6 +96,36 @@ func reply(frame string) string {
 	f := []byte(frame[len(header(frame)):])
 	ws.Cipher(f, sampleMask, 0)
 	return echoed(string(f))
+}
+
+// A large reply waits until what is in front of it was sent, rather than being
+// copied behind it.
+func TestLargeReplyIsNotCopied(t *testing.T) {
+	large := letters(100_000)
+	p := limited(t, Limits{})
+	p.loop.alloced = 0
+	p.feed([]byte(text("in front") + text(large) + ping("") + text(large)))
+	if want := echoed("in front") + echoed(large) + ponged("") + echoed(large); string(p.out) != want {
+		t.Errorf("got %s", brief(p.out))
+	}
+	if p.loop.alloced > 2*100_000+100 {
+		t.Errorf("took %d bytes for two messages of 100,000", p.loop.alloced)
+	}
+}
+
+// Text is checked once: what was found to be good is not looked at again.
+func TestCheckedOnce(t *testing.T) {
+	p := limited(t, Limits{})
+	p.feed([]byte(text("1234\u00b5\u03ba67")[:6+5]))
+	if p.work.checked != 4 {
+		t.Errorf("%d bytes are known to be good, want those in front of the unfinished rune", p.work.checked)
+	}
+	p = limited(t, Limits{})
+	p.feed([]byte(begin("1234") + middle("5\xe1\xbd")))
+	if p.work.checked != 5 {
+		t.Errorf("%d bytes of the fragments are known to be good, want 5", p.work.checked)
+	}
+	p.end(t, ErrEOF)
 }
 
 // Text that is spoiled in a large frame fails in Filled, with the byte.
