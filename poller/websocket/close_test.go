@@ -257,6 +257,23 @@ func TestControlOfClose(t *testing.T) {
 	}
 }
 
+// A ping whose Control closes the connection is not answered; the close
+// handshake goes on.
+func TestControlCloses(t *testing.T) {
+	_, c := serve(websocket.Route{Message: echo, Control: func(c *websocket.Conn, _ ws.OpCode, _ []byte) (bool, error) {
+		return false, c.Close(4001, "")
+	}})
+	c.Send(ws.OpPing, "x")
+	if _, ended := c.Ended(); ended || c.Frames() != `close 4001 ""` {
+		t.Errorf("ended %v: %v", ended, c.Err())
+	}
+	c.SendClose(4001, "")
+	var e websocket.CloseError
+	if _, ended := c.Ended(); !ended || !errors.As(c.Err(), &e) || !e.Peer {
+		t.Errorf("ended %v: %v", ended, c.Err())
+	}
+}
+
 // A refused request is no connection: Close does not run.
 func TestNoCloseWithoutUpgrade(t *testing.T) {
 	s := websockettest.NewServer(map[string]websocket.Route{"/": {
