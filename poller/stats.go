@@ -27,6 +27,7 @@ type Stats struct {
 	Pauses       uint64                    // times that a backlog stopped reading
 	LateTicks    uint64                    // ticks that came 100 ms late or more
 	MaxLag       uint32                    // the latest tick so far, in ms
+	LinesLost    uint64                    // log lines above 10 a second
 
 	Connections int   // open
 	PerLoop     []int // open, by loop
@@ -64,6 +65,7 @@ func (s *Stats) add(o *Stats) {
 	s.Pauses += o.Pauses
 	s.LateTicks += o.LateTicks
 	s.MaxLag = max(s.MaxLag, o.MaxLag)
+	s.LinesLost += o.LinesLost
 	s.Connections += o.Connections
 	s.PerLoop = append(s.PerLoop, o.Connections)
 	s.Paused += o.Paused
@@ -81,6 +83,7 @@ func (l *loop) snapshot() Stats {
 	s.Timers = max(len(l.timers)-1, 0) - len(l.freeTimer)
 	s.Entries = l.wheel.count
 	s.Buffered = l.pool.out
+	s.LinesLost = l.logged.lost
 	return s
 }
 
@@ -88,7 +91,7 @@ func (l *loop) snapshot() Stats {
 type limiter struct {
 	second uint32
 	lines  int
-	Lost   uint64
+	lost   uint64
 }
 
 func (m *limiter) allow(tick uint32) bool {
@@ -96,7 +99,7 @@ func (m *limiter) allow(tick uint32) bool {
 		m.second, m.lines = second, 0
 	}
 	if m.lines == 10 {
-		m.Lost++
+		m.lost++
 		return false
 	}
 	m.lines++
