@@ -157,7 +157,7 @@ func (j *jobs) work(f func()) {
 func (j *jobs) next() func() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.waiting) == 0 || j.closed {
+	if len(j.waiting) == 0 {
 		j.running--
 		return nil
 	}
