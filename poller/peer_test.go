@@ -3,6 +3,7 @@ package poller
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"net"
 	"net/netip"
 	"testing"
@@ -40,6 +41,7 @@ func quiet(tb testing.TB) Config {
 	}
 	config := Default(routes)
 	config.Listen, config.Loops, config.Drain = []string{"127.0.0.1:0"}, 1, 0
+	config.Log = slog.New(slog.DiscardHandler)
 	return config
 }
 
