@@ -84,9 +84,22 @@ func (c *Config) Validate() error {
 	if c.Jobs < 1 {
 		fail("jobs: %d is not at least 1", c.Jobs)
 	}
-	if most := descriptors() - reserve; c.MaxConnections < 0 || c.MaxConnections > most {
+	if most := descriptors() - reserve; c.MaxConnections > most {
 		fail("max connections: %d is more than the descriptor limit allows: %d", c.MaxConnections, most)
 	}
+	if c.MaxConnections < 0 {
+		fail("max connections: %d is negative", c.MaxConnections)
+	}
+	if c.MaxBuffered < 0 {
+		fail("max buffered: %d is negative", c.MaxBuffered)
+	}
+	c.validateWaits(fail)
+	return errors.Join(errs...)
+}
+
+// validateWaits looks at the times. Those that a negative value switches off
+// are bounded above alone.
+func (c *Config) validateWaits(fail func(format string, args ...any)) {
 	for _, wait := range []struct {
 		name string
 		d    time.Duration
@@ -99,10 +112,15 @@ func (c *Config) Validate() error {
 			fail("%s: %s is more than 240 days", wait.name, wait.d)
 		}
 	}
+	if c.Drain < 0 {
+		fail("drain: %s is negative", c.Drain)
+	}
+	if c.DrainTimeout < 0 {
+		fail("drain timeout: %s is negative", c.DrainTimeout)
+	}
 	if c.DrainTimeout > 0 && c.DrainTimeout < c.Drain {
 		fail("drain timeout: %s is less than drain, %s", c.DrainTimeout, c.Drain)
 	}
-	return errors.Join(errs...)
 }
 
 // descriptors is how many descriptors the process may have.

@@ -276,3 +276,28 @@ func TestAcceptPauses(t *testing.T) {
 		t.Errorf("%d failed accepts are counted, want 10", n)
 	}
 }
+
+// TestAdoptMakesItOurs: who hands a socket over may have left it blocking, and
+// open in the programs that this one starts.
+func TestAdoptMakesItOurs(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(fd, 1)); err != nil {
+		t.Fatal(err)
+	}
+	ln, err := adoptListener(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	flags, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	if status&unix.O_NONBLOCK == 0 || flags&unix.FD_CLOEXEC == 0 {
+		t.Errorf("flags %#x, %#x, want non-blocking and closed on exec", status, flags)
+	}
+	if got := ln.addr.(*net.TCPAddr); !got.IP.Equal(net.IPv4(127, 0, 0, 1)) || got.Port == 0 {
+		t.Errorf("address %s", got)
+	}
+}
