@@ -3,7 +3,6 @@ package poller
 import (
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/panjf2000/gnet/v2/pkg/errors"
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
@@ -18,6 +17,9 @@ const (
 	readBuffer = 512 << 10
 	// readHead is what one read takes before the upgrade: no head is longer.
 	readHead = 16 << 10
+	// readLong is what one read takes at the start of a frame that will probably
+	// be long: the rest is read to where it stays.
+	readLong = 64 << 10
 	// readBacklog is what one read takes of a connection that had a backlog
 	// lately, to bound what it can add to it.
 	readBacklog = 64 << 10
@@ -120,12 +122,6 @@ func (l *loop) close() []letter {
 	return unread
 }
 
-// A tick, and how many there are in a second.
-const (
-	tickTime       = 10 * time.Millisecond
-	ticksPerSecond = uint32(time.Second / tickTime)
-)
-
 // run is the loop's goroutine. It returns when the server has told it to stop
 // and nothing is left.
 func (l *loop) run() error {
@@ -149,8 +145,11 @@ func (l *loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 		return nil
 	}
 	room, up := l.buf, s.ws.Upgraded()
-	if !up {
+	switch {
+	case !up:
 		room = room[:readHead]
+	case s.ws.Long():
+		room = room[:readLong]
 	}
 	n, errno := recv(fd, &room[0], len(room))
 	if errno != 0 || n <= 0 {
@@ -276,6 +275,8 @@ func (l *loop) limit(s *slot, b *busy) int {
 		return readHead
 	case b != nil && b.progress != 0:
 		return readBacklog
+	case s.ws.Long():
+		return readLong
 	}
 	return readBuffer - keptMax
 }

@@ -10,7 +10,7 @@ const (
 	// keepLarge is how much of larger buffers is kept, and only while they are
 	// used: fresh memory for each large message costs more than the message
 	// (bench/results has the record).
-	keepLarge = 16 << 20
+	keepLarge = 64 << 20
 )
 
 // pool keeps free buffers of one loop by size class, powers of two. What it has

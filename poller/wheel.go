@@ -1,5 +1,13 @@
 package poller
 
+import "time"
+
+// A tick, and how many there are in a second.
+const (
+	tickTime       = 10 * time.Millisecond
+	ticksPerSecond = uint32(time.Second / tickTime)
+)
+
 // wheelSlots is a power of two. With ticks of 10 ms the wheel turns once in
 // 82 s, and an entry that is due later is looked at once in each turn.
 const wheelSlots = 1 << 13

@@ -148,13 +148,11 @@ func appendClose(dst []byte, code ws.StatusCode, reason string) []byte {
 }
 
 // parseClose checks the body of a peer's close frame (RFC 6455 §5.5.1, §7.4).
+// One of a single byte was refused with its header.
 // No body is code 1005 by definition (§7.1.5); it is told apart by Code 0.
 func parseClose(p []byte) (CloseError, error) {
 	if len(p) == 0 {
 		return CloseError{Peer: true, Cause: CausePeer}, nil
-	}
-	if len(p) == 1 {
-		return CloseError{}, ErrBadClose
 	}
 	code := ws.StatusCode(binary.BigEndian.Uint16(p))
 	if !validCode(code) {

@@ -220,9 +220,16 @@ func (c *Conn) Shut(e CloseError) error {
 		return ErrGone
 	}
 	c.out = appendClose(c.spill(), e.Code, e.Reason)
-	c.st.phase, c.st.control = phaseClosing, uint16(e.Cause)
+	c.closing(e.Cause)
 	c.closed(e)
 	return nil
+}
+
+// closing begins the wait for the peer's end of the close handshake. A message
+// under assembly will not be delivered: its memory goes back at once.
+func (c *Conn) closing(why Cause) {
+	c.st.phase, c.st.control = phaseClosing, uint16(why)
+	c.unassembled()
 }
 
 // closed runs Route.Close, once.

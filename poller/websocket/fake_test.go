@@ -1,49 +1,29 @@
 package websocket
 
 import (
-	"errors"
-	"net/netip"
 	"slices"
 	"testing"
 	"time"
-
-	"github.com/gobwas/ws"
 )
 
-// fakeLoop is a Loop without sockets, with a clock set by hand.
+// fakeLoop is what the tests inside this package need of a Loop: they look at
+// what the protocol holds. What handlers ask for beside it (timers, jobs,
+// handles) is package websockettest's, and nil here.
 type fakeLoop struct {
+	Loop
 	now     time.Duration
-	buffers int // handed out and not given back
-	works   int // Work values handed out
-	remote  netip.AddrPort
-
+	buffers int    // handed out and not given back
+	works   int    // Work values handed out
+	alloced int    // bytes asked for in all
 	flushed []byte // what left by Flush
-	ready   int    // calls of Ready
 	ended   []End
-	timers  []fakeTimer
-	timerID uint32
-	jobs    []fakeJob
-	busy    bool // Go has no place
-
-	conns map[Handle]*Conn // who answers to PostSend and PostDo
-}
-
-type fakeTimer struct {
-	id   uint32
-	at   time.Duration
-	conn *Conn
-	f    func(*Conn) error
-}
-
-type fakeJob struct {
-	conn *Conn
-	job  func() func(*Conn) error
 }
 
 func (l *fakeLoop) Now() time.Duration { return l.now }
 
 func (l *fakeLoop) Alloc(n int) []byte {
 	l.buffers++
+	l.alloced += n
 	return make([]byte, 0, n)
 }
 
@@ -64,128 +44,94 @@ func (l *fakeLoop) Flush(c *Conn) error {
 	return nil
 }
 
-func (l *fakeLoop) Ready(*Conn) { l.ready++ }
-
-func (l *fakeLoop) After(c *Conn, d time.Duration, f func(*Conn) error) Timer {
-	l.timerID++
-	l.timers = append(l.timers, fakeTimer{l.timerID, l.now + d, c, f})
-	return NewTimer(l, l.timerID, 1)
-}
-
-func (l *fakeLoop) StopTimer(t Timer) bool {
-	n := len(l.timers)
-	l.timers = slices.DeleteFunc(l.timers, func(f fakeTimer) bool { return f.id == t.ID })
-	return len(l.timers) < n
-}
-
-var errBusy = errors.New("fake: no place for a job")
-
-func (l *fakeLoop) Go(c *Conn, job func() func(*Conn) error) error {
-	if l.busy {
-		return errBusy
-	}
-	l.jobs = append(l.jobs, fakeJob{c, job})
-	return nil
-}
-
-func (l *fakeLoop) End(_ *Conn, how End)          { l.ended = append(l.ended, how) }
-func (l *fakeLoop) Remote(*Conn) netip.AddrPort   { return l.remote }
-func (l *fakeLoop) Handle(c *Conn) Handle         { return NewHandle(l, int32(c.id), 1) }
-func (l *fakeLoop) lookup(h Handle) (*Conn, bool) { c, ok := l.conns[h]; return c, ok }
-
-func (l *fakeLoop) PostSend(h Handle, op ws.OpCode, p []byte) error {
-	c, ok := l.lookup(h)
-	if !ok {
-		return ErrGone
-	}
-	p = slices.Clone(p)
-	l.call(c, func(c *Conn) error { return c.Send(op, p) })
-	return nil
-}
-
-func (l *fakeLoop) PostDo(h Handle, f func(*Conn) error) error {
-	c, ok := l.lookup(h)
-	if !ok {
-		return ErrGone
-	}
-	l.call(c, f)
-	return nil
-}
-
-// call runs f on c as an event of its own; what it sends goes to flushed.
-func (l *fakeLoop) call(c *Conn, f func(*Conn) error) error {
-	out, err := c.Call(f)
-	l.flushed = append(l.flushed, out...)
-	c.Sent()
-	return err
-}
-
-// advance sets the clock d forward and runs the timers that are due, in order.
-func (l *fakeLoop) advance(d time.Duration) {
-	end := l.now + d
-	for {
-		slices.SortStableFunc(l.timers, func(a, b fakeTimer) int { return int(a.at - b.at) })
-		if len(l.timers) == 0 || l.timers[0].at > end {
-			l.now = end
-			return
-		}
-		t := l.timers[0]
-		l.timers = l.timers[1:]
-		l.now = t.at
-		_ = l.call(t.conn, t.f)
-	}
-}
-
-// runJobs runs the jobs of Go and their answers.
-func (l *fakeLoop) runJobs() {
-	for len(l.jobs) > 0 {
-		j := l.jobs[0]
-		l.jobs = l.jobs[1:]
-		answer := j.job()
-		j.conn.JobDone()
-		if answer != nil {
-			_ = l.call(j.conn, answer)
-		}
-	}
-}
+func (l *fakeLoop) End(_ *Conn, how End) { l.ended = append(l.ended, how) }
 
 // peer is one connection on a fakeLoop. It moves bytes as a mover has to: what
 // Receive did not take it gives again in front of the next.
 type peer struct {
 	*Conn
-	loop  *fakeLoop
-	state State
-	kept  []byte
-	out   []byte // all that the client got
-	err   error  // what ended the connection
+	loop     *fakeLoop
+	state    State
+	room     bool // read into Room where there is some
+	kept     []byte
+	out      []byte // all that the client got
+	err      error  // what ended the connection
+	released bool
+	counted  Cause // under which it was, once released
 }
 
 func newPeer(t testing.TB, routes *Routes) *peer {
 	t.Helper()
-	l := &fakeLoop{conns: make(map[Handle]*Conn)}
+	l := &fakeLoop{}
 	p := &peer{Conn: NewConn(l, routes), loop: l}
 	p.Bind(1, &p.state, nil)
-	l.conns[p.Handle()] = p.Conn
 	return p
 }
 
 // feed gives the connection more bytes; it reports whether it still lives.
 func (p *peer) feed(b []byte) bool {
+	var head []byte
 	for more := true; more && p.err == nil; {
+		if p.room && len(p.kept) == 0 {
+			if head, b = p.fill(b); p.err != nil {
+				break
+			}
+		}
 		in := append(slices.Clone(p.kept), b...)
 		b = nil
 		n, out, err := p.Receive(in)
 		p.out = append(p.out, p.loop.flushed...)
-		p.out = append(p.out, out...)
-		p.loop.flushed, p.err = nil, err
+		p.out = append(append(p.out, head...), out...)
+		p.loop.flushed, head, p.err = nil, nil, err
 		p.kept = slices.Clone(in[n:])
-		p.Sent()
-		if w := p.work; w != nil && w.Empty() {
-			p.work = nil
-		}
-		more = p.Stopped() && !p.state.Held()
+		p.rest()
+		more = p.Stopped() && !p.state.Held() || len(b) > 0
 	}
 	return p.err == nil
+}
+
+// fill reads into a large frame's memory what fits there. What it returns is
+// good until the next Sent.
+func (p *peer) fill(b []byte) (head, rest []byte) {
+	room, _ := p.Room()
+	if len(room) == 0 || len(b) == 0 {
+		return nil, b
+	}
+	n := copy(room, b)
+	head, p.err = p.Filled(n)
+	if p.err != nil {
+		p.out = append(append(p.out, head...), p.Output()...)
+		p.rest()
+	}
+	return head, b[n:]
+}
+
+// rest ends an event, as a mover does once it has sent what came of it.
+func (p *peer) rest() {
+	p.Sent()
+	if w := p.work; w != nil && w.Empty() {
+		p.work = nil
+	}
+}
+
+// call runs f on the connection outside a read.
+func (p *peer) call(f func(c *Conn) error) {
+	out, err := p.Call(f)
+	p.out, p.err = append(p.out, out...), err
+	p.rest()
+}
+
+// end releases the connection, as its mover does once the transport has ended.
+func (p *peer) end(t testing.TB, why CloseError) {
+	t.Helper()
+	p.released = true
+	var err error
+	if p.counted, err = p.Release(why); err != nil {
+		t.Error(err)
+	}
+	if p.loop.buffers != 0 || p.work != nil && !p.work.Empty() || p.state.side != 0 {
+		t.Errorf("released, it holds %d buffers, %+v, side %d", p.loop.buffers, p.work, p.state.side)
+	}
 }
 
 // mustCompile is Compile for tables that are good.

@@ -30,9 +30,17 @@ func parseHeader(b []byte, h *ws.Header, fragmented bool) (n int, err error) {
 	h.Masked = b[1]&0x80 != 0
 	h.Length = int64(b[1] & 0x7f)
 	// Most frames are whole messages: nothing in their first byte can be wrong.
-	if whole := b[0] == 0x81 || b[0] == 0x82; !whole || fragmented || !h.Masked {
+	if whole := b[0] == wholeText || b[0] == wholeBinary; !whole || fragmented || !h.Masked {
+		// The first byte is judged by itself, as when it comes alone: what is
+		// wrong with two things is refused for the same one however it is cut.
+		if err = firstByte(b, fragmented); err != nil {
+			return 0, err
+		}
 		if err = ws.CheckHeader(*h, serverState(fragmented)); err != nil {
 			return 0, err
+		}
+		if h.OpCode == ws.OpClose && h.Length == 1 { // RFC 6455 §5.5.1: a code has two bytes
+			return 0, ErrBadClose
 		}
 	}
 	n = 6

@@ -32,6 +32,38 @@ func (c *Conn) next(in []byte, at int) (n int, err error) {
 	return n, c.fragment(h)
 }
 
+// short takes a message of one short frame that is whole, at in[at:]. It does
+// what next would, in one step, because small messages cost what this costs. 0:
+// it is another case.
+func (c *Conn) short(in []byte, at int) (n int, err error) {
+	b := in[at:]
+	if c.work != nil || c.st.phase != phaseOpen || len(b) < 6 || b[0] != wholeText && b[0] != wholeBinary {
+		return 0, nil
+	}
+	first, size := b[0], int(b[1])-0x80 // negative: not masked
+	// As unsigned numbers a limit that is off, −1, is above all sizes.
+	if n = 6 + size; size < 0 || size > 125 || n > len(b) || uint(size) > uint(c.rt.Limits.MaxMessage) {
+		return 0, nil
+	}
+	to := at + 6
+	if c.runEnd > 0 && len(c.out) == 0 {
+		to = c.runEnd + 2
+	}
+	p := in[to : to+size : to+size] // may lie over the header
+	seen := shift(p, b[6:n], [4]byte(b[2:6]))
+	if seen&topBits != 0 && first == wholeText && !utf8.Valid(p) {
+		return 0, ErrInvalidUTF8
+	}
+	c.curAt, c.curEnd = to, to+size
+	return n, c.deliver(ws.OpCode(first&0x0f), p)
+}
+
+// The first bytes of a message in one frame.
+const (
+	wholeText   = 0x80 | byte(ws.OpText)
+	wholeBinary = 0x80 | byte(ws.OpBinary)
+)
+
 // single takes a message of one frame, at in[at:], with a header of n bytes. In
 // the usual case it is whole: unmasked where it lies, or moved by the few bytes
 // that join it to the run.
@@ -46,30 +78,11 @@ func (c *Conn) single(in []byte, at, n int) (int, error) {
 		}
 		return 0, c.keep(in[at:], n)
 	}
-	p := c.unmask(in, at, n)
-	if h.OpCode == ws.OpText && !utf8.Valid(p) {
+	p, plain := c.unmask(in, at, n)
+	if h.OpCode == ws.OpText && plain < size && !utf8.Valid(p[plain:]) {
 		return 0, ErrInvalidUTF8
 	}
 	return n + size, c.deliver(h.OpCode, p)
-}
-
-// unmask makes the payload of a whole frame readable, joined to the run if
-// there is one: what is in front of it has been taken, and the server's header
-// is 4 bytes shorter than the client's, so there is always room to the left.
-func (c *Conn) unmask(in []byte, at, n int) []byte {
-	size, from, done := int(c.header.Length), at+n, 0
-	if c.work != nil && c.work.done > 0 {
-		done, c.work.done, c.work.checked = c.work.done, 0, 0
-	}
-	to := from
-	if c.runEnd > 0 && len(c.out) == 0 {
-		to = c.runEnd + headerLen(size)
-		copy(in[to:], in[from:from+size])
-	}
-	p := in[to : to+size : to+size]
-	ws.Cipher(p[done:], c.header.Mask, done)
-	c.curAt, c.curEnd = to, to+size
-	return p
 }
 
 // keep unmasks and checks what has arrived of a frame that the mover keeps.
@@ -135,6 +148,9 @@ func (c *Conn) deliver(op ws.OpCode, p []byte) error {
 	return nil
 }
 
+// longFrame is the length above which a frame sets State.Long.
+const longFrame = 256 << 10
+
 // fragment begins a frame that goes into memory of the message: one of several
 // fragments, or one that is too long to be kept as it came. Nothing is reserved
 // by what the header declares.
@@ -155,6 +171,9 @@ func (c *Conn) fragment(h *ws.Header) error {
 	}
 	w.inMessage = true
 	w.frame, w.left = *h, int(h.Length)
+	if w.left > longFrame {
+		c.st.flags |= flagLong
+	}
 	if w.left == 0 {
 		return c.arrived(w, nil)
 	}
@@ -213,18 +232,25 @@ func (c *Conn) grow(w *Work, n int) {
 // arrived takes p, the newest bytes of the message's memory: part of the frame
 // under way. When that ends the message it is delivered.
 func (c *Conn) arrived(w *Work, p []byte) error {
-	ws.Cipher(p, w.frame.Mask, int(w.frame.Length)-w.left)
-	w.left -= len(p)
-	last := w.left == 0 && w.frame.Fin
-	if w.op == ws.OpText {
-		if err := w.check(w.payload(), last); err != nil {
-			return err
+	whole := w.payload()
+	for at := len(whole) - len(p); ; {
+		n := min(len(whole)-at, chunk)
+		ws.Cipher(whole[at:at+n], w.frame.Mask, int(w.frame.Length)-w.left)
+		at += n
+		w.left -= n
+		last := w.left == 0 && w.frame.Fin
+		if w.op == ws.OpText {
+			if err := w.check(whole[:at], last); err != nil {
+				return err
+			}
+		}
+		switch {
+		case last:
+			return c.assembled(w)
+		case at == len(whole):
+			return nil
 		}
 	}
-	if !last {
-		return nil
-	}
-	return c.assembled(w)
 }
 
 // assembled delivers the message in memory of its own. If nothing waits to be
@@ -252,24 +278,20 @@ func (c *Conn) assembled(w *Work) error {
 // whether it began or ended a message is still kept, to check the next one.
 func (c *Conn) skip(h *ws.Header) {
 	w := c.working()
-	c.loop.Free(w.message)
-	w.message, w.inMessage, w.done = nil, !h.Fin, 0
+	w.inMessage, w.done = !h.Fin, 0
 	w.left = int(min(h.Length, math.MaxInt32)) // the close timeout ends it long before
 }
 
 // control takes a control frame whole (RFC 6455 §5.5): at most 125 bytes.
 func (c *Conn) control(in []byte, at, n int) (int, error) {
 	op, size := c.header.OpCode, int(c.header.Length)
-	if op == ws.OpClose && size == 1 {
-		return 0, ErrBadClose
-	}
 	if len(in)-at-n < size {
 		return 0, nil
 	}
 	if c.flooded() {
 		return 0, ErrControlFlood
 	}
-	p := c.unmask(in, at, n)
+	p, _ := c.unmask(in, at, n)
 	if op == ws.OpClose {
 		return n + size, c.closeFrame(p)
 	}
@@ -331,7 +353,7 @@ func (c *Conn) closeFrame(p []byte) error {
 			return err
 		}
 		if done { // not answered: the peer, or the close timeout, ends it
-			c.st.phase, c.st.control = phaseClosing, uint16(CausePeer)
+			c.closing(CausePeer)
 			c.closed(e)
 			return nil
 		}

@@ -32,6 +32,9 @@ func (c *Conn) Receive(in []byte) (n int, out []byte, err error) {
 	if err != nil {
 		err = c.fail(err)
 	}
+	if n > 0 && c.st.flags&flagLong != 0 && (c.work == nil || c.work.left == 0) {
+		c.st.flags &^= flagLong
+	}
 	c.inEvent = false
 	return n, c.output(), err
 }
@@ -59,7 +62,10 @@ func (c *Conn) take(in []byte) (n int, err error) {
 		if c.stopped = c.stopped || c.mustStop(); c.stopped {
 			return n, nil
 		}
-		k, err := c.next(in, n)
+		k, err := c.short(in, n)
+		if k == 0 && err == nil {
+			k, err = c.next(in, n)
+		}
 		if n += k; k == 0 || err != nil {
 			return n, err
 		}

@@ -42,6 +42,11 @@ func (c *Conn) drop() {
 func (c *Conn) unfinished() {
 	c.loop.Free(c.current)
 	c.current = nil
+	c.unassembled()
+}
+
+// unassembled gives back the memory of a message under assembly.
+func (c *Conn) unassembled() {
 	if c.work != nil {
 		c.loop.Free(c.work.message)
 		c.work.message = nil

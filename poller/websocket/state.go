@@ -36,6 +36,7 @@ const (
 	flagJob                        // by Go
 	flagServed                     // it waits between two plain requests
 	flagRefuse                     // it is above the cap: its request is refused
+	flagLong                       // its last frame was too long for one read
 )
 
 // Upgraded reports whether the connection got its 101.
@@ -52,6 +53,11 @@ func (s *State) Ended() bool { return s.phase == phaseEnded }
 
 // Held reports whether a handler or its job has paused reading.
 func (s *State) Held() bool { return s.flags&(flagPaused|flagJob) != 0 }
+
+// Long reports whether the connection's last frame was longer than a read is
+// worth: the next one probably is, too. All but its first 64 KiB can then be read
+// to where it stays (Room) if the first read takes no more than that.
+func (s *State) Long() bool { return s.flags&flagLong != 0 }
 
 // Begin ends Served: the first byte of the next request has come.
 func (s *State) Begin() { s.flags &^= flagServed }
