@@ -110,9 +110,6 @@ var nextCases = []nextCase{
 	{name: "draining", limits: func(c *Config) { all(c); c.Drain = 8 * time.Second }, want: drainDue,
 		adjust: func(c client) { c.l.draining = c.l.tick },
 		tick:   func(c client) uint32 { return 200 + 800*c.jitter(c.fd)>>16 }},
-	{name: "draining a request", limits: func(c *Config) { all(c); c.Drain = 5 * time.Second }, plain: true, want: drainDue,
-		adjust: func(c client) { c.l.draining = c.l.tick },
-		tick:   func(c client) uint32 { return 200 + 500*c.jitter(c.fd)>>16 }},
 }
 
 func TestNext(t *testing.T) {

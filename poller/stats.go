@@ -27,7 +27,6 @@ type Stats struct {
 	Pauses       uint64                    // times that a backlog stopped reading
 	LateTicks    uint64                    // ticks that came 100 ms late or more
 	MaxLag       uint32                    // the latest tick so far, in ms
-	LinesLost    uint64                    // log lines above 10 a second
 
 	Connections int   // open
 	PerLoop     []int // open, by loop
@@ -65,7 +64,6 @@ func (s *Stats) add(o *Stats) {
 	s.Pauses += o.Pauses
 	s.LateTicks += o.LateTicks
 	s.MaxLag = max(s.MaxLag, o.MaxLag)
-	s.LinesLost += o.LinesLost
 	s.Connections += o.Connections
 	s.PerLoop = append(s.PerLoop, o.Connections)
 	s.Paused += o.Paused
@@ -83,7 +81,6 @@ func (l *loop) snapshot() Stats {
 	s.Timers = max(len(l.timers)-1, 0) - len(l.freeTimer)
 	s.Entries = l.wheel.count
 	s.Buffered = l.pool.out
-	s.LinesLost = l.logged.lost
 	return s
 }
 
@@ -91,7 +88,7 @@ func (l *loop) snapshot() Stats {
 type limiter struct {
 	second uint32
 	lines  int
-	lost   uint64
+	Lost   uint64
 }
 
 func (m *limiter) allow(tick uint32) bool {
@@ -99,7 +96,7 @@ func (m *limiter) allow(tick uint32) bool {
 		m.second, m.lines = second, 0
 	}
 	if m.lines == 10 {
-		m.lost++
+		m.Lost++
 		return false
 	}
 	m.lines++

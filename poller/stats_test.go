@@ -102,21 +102,6 @@ func TestLag(t *testing.T) {
 	}
 }
 
-// TestLimiter: 10 lines a second of the loop's clock, and the rest counted.
-func TestLimiter(t *testing.T) {
-	var m limiter
-	allowed := 0
-	for tick := uint32(1<<32 - 150); tick != 150; tick++ { // across the wrap
-		if m.allow(tick) {
-			allowed++
-		}
-	}
-	// The wrap is in the middle of a second, which is a second on either side.
-	if allowed != 40 || m.lost != 260 {
-		t.Errorf("%d lines of 300 in 3 s, %d lost, want 40 and 260", allowed, m.lost)
-	}
-}
-
 // TestSnapshot: what is there now, taken where it is.
 func TestSnapshot(t *testing.T) {
 	l := still(t, nil)
