@@ -84,22 +84,12 @@ func (c *Config) Validate() error {
 	if c.Jobs < 1 {
 		fail("jobs: %d is not at least 1", c.Jobs)
 	}
-	if most := descriptors() - reserve; c.MaxConnections > most {
-		fail("max connections: %d is more than the descriptor limit allows: %d", c.MaxConnections, most)
-	}
-	if c.MaxConnections < 0 {
-		fail("max connections: %d is negative", c.MaxConnections)
-	}
 	if c.MaxBuffered < 0 {
 		fail("max buffered: %d is negative", c.MaxBuffered)
 	}
-	c.validateWaits(fail)
-	return errors.Join(errs...)
-}
-
-// validateWaits looks at the times. Those that a negative value switches off
-// are bounded above alone.
-func (c *Config) validateWaits(fail func(format string, args ...any)) {
+	if most := descriptors() - reserve; c.MaxConnections < 0 || c.MaxConnections > most {
+		fail("max connections: %d is not from 0 to %d, which the descriptor limit allows", c.MaxConnections, most)
+	}
 	for _, wait := range []struct {
 		name string
 		d    time.Duration
@@ -112,15 +102,13 @@ func (c *Config) validateWaits(fail func(format string, args ...any)) {
 			fail("%s: %s is more than 240 days", wait.name, wait.d)
 		}
 	}
-	if c.Drain < 0 {
-		fail("drain: %s is negative", c.Drain)
-	}
-	if c.DrainTimeout < 0 {
-		fail("drain timeout: %s is negative", c.DrainTimeout)
+	if c.Drain < 0 || c.DrainTimeout < 0 {
+		fail("drain: %s or its timeout, %s, is negative", c.Drain, c.DrainTimeout)
 	}
 	if c.DrainTimeout > 0 && c.DrainTimeout < c.Drain {
 		fail("drain timeout: %s is less than drain, %s", c.DrainTimeout, c.Drain)
 	}
+	return errors.Join(errs...)
 }
 
 // descriptors is how many descriptors the process may have.

@@ -157,7 +157,7 @@ func (j *jobs) work(f func()) {
 func (j *jobs) next() func() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.waiting) == 0 {
+	if len(j.waiting) == 0 || j.closed {
 		j.running--
 		return nil
 	}
