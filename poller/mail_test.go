@@ -3,7 +3,6 @@ package poller
 import (
 	"errors"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -121,8 +120,8 @@ func TestHandleTooLate(t *testing.T) {
 	}
 }
 
-// TestPostedIsBounded: what is posted counts to MaxBuffered.
-func TestPostedIsBounded(t *testing.T) {
+// TestLettersAreBounded: what is posted counts to MaxBuffered.
+func TestLettersAreBounded(t *testing.T) {
 	l := still(t, func(c *Config) { c.MaxBuffered = 100 })
 	c := open(t, l)
 	h := websocket.NewHandle(l, int32(c.fd), c.generation())
@@ -178,13 +177,13 @@ func TestJobsBound(t *testing.T) {
 	}
 	<-began
 	<-began
-	var mu sync.Mutex
-	var order []int
+	var order []int // one worker's at a time
+	last := make(chan struct{})
 	for i := range 5 {
 		_ = j.start(func() {
-			mu.Lock()
-			order = append(order, i)
-			mu.Unlock()
+			if order = append(order, i); len(order) == 5 {
+				close(last)
+			}
 		})
 	}
 	j.mu.Lock()
@@ -194,11 +193,7 @@ func TestJobsBound(t *testing.T) {
 		t.Errorf("%d jobs wait, want 5", len(waiting))
 	}
 	block <- struct{}{} // one worker is free, and runs them one after the other
-	eventually(t, "all ran", func() bool {
-		mu.Lock()
-		defer mu.Unlock()
-		return len(order) == 5
-	})
+	<-last
 	close(block)
 	j.done.Wait()
 	if !slices.IsSorted(order) {

@@ -83,7 +83,7 @@ func TestRefusedHasLabels(t *testing.T) {
 	}
 }
 
-func TestLag(t *testing.T) {
+func TestStatsLag(t *testing.T) {
 	for _, tt := range []struct {
 		ticks, lag uint32
 		late       uint64
