@@ -69,8 +69,8 @@ func (l *loop) after(d time.Duration) uint32 {
 
 // nearest keeps the earliest of a connection's deadlines.
 type nearest struct {
-	now, tick uint32
-	what      deadline
+	tick uint32
+	what deadline
 }
 
 func (n *nearest) add(tick uint32, what deadline) {
@@ -82,7 +82,7 @@ func (n *nearest) add(tick uint32, what deadline) {
 // next is the connection's nearest deadline. Nothing of it is kept: what moves
 // a deadline only changes what is computed here.
 func (l *loop) next(fd int, s *slot) nearest {
-	n := nearest{now: l.tick}
+	var n nearest
 	b := l.busyOf(s)
 	switch {
 	case b != nil && b.until != 0:
@@ -197,8 +197,11 @@ func (l *loop) expire(r ref, passed uint32) {
 	}
 	if l.pingPassed(fd, s, passed) {
 		l.call(fd, s, ping)
+		if !s.is(l) { // its socket is gone, and the slot may be another loop's now
+			return
+		}
 	}
-	if n := l.overdue(fd, s, passed); n != never {
+	if n := l.overdue(fd, s); n != never {
 		l.act(fd, s, n)
 	}
 	if s.is(l) && s.filed == 0 {
@@ -217,9 +220,9 @@ func (l *loop) pingPassed(fd int, s *slot, passed uint32) bool {
 	return silent/t > 0 && silent%t < passed
 }
 
-// overdue is a deadline of the connection that has passed. It asks for what was
-// due before the ticks that passed: l.next never tells of a ping in the past.
-func (l *loop) overdue(fd int, s *slot, passed uint32) deadline {
+// overdue is a deadline of the connection that has passed, never a ping: next
+// tells of those to come.
+func (l *loop) overdue(fd int, s *slot) deadline {
 	b := l.busyOf(s)
 	if b != nil && len(b.out) > 0 && l.stalled(fd, s, b) {
 		return stallDue

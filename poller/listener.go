@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -31,33 +32,48 @@ type listener struct {
 	pause  time.Duration // the next pause
 }
 
-// listen opens the socket of address, "host:port", "[host]:port" or ":port",
-// which is dual-stack where the machine has IPv6.
+// listen opens the socket of address.
 func listen(address string) (*listener, error) {
+	addr, err := parseListen(address)
+	if err != nil {
+		return nil, fmt.Errorf("poller: listen address %q: %w", address, err)
+	}
+	if addr.Addr().IsValid() {
+		ln, err := bind(addr, false)
+		return ln, listenError(address, err)
+	}
+	ln, err := bind(netip.AddrPortFrom(netip.IPv6Unspecified(), addr.Port()), true)
+	if err == unix.EAFNOSUPPORT || err == unix.EADDRNOTAVAIL { // no IPv6 here
+		ln, err = bind(netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Port()), false)
+	}
+	return ln, listenError(address, err)
+}
+
+// parseListen reads "host:port", "[host]:port" or ":port", which is dual-stack
+// where the machine has IPv6: its Addr is the zero value.
+func parseListen(address string) (addr netip.AddrPort, err error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return nil, fmt.Errorf("poller: listen address %q: want host:port: %w", address, err)
+		return addr, fmt.Errorf("want host:port: %w", err)
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
-		return nil, fmt.Errorf("poller: listen address %q: port must be a number from 0 to 65535", address)
+		return addr, errors.New("port must be a number from 0 to 65535")
 	}
-	if host == "" {
-		ln, err := bind(netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(number)), true)
-		if err == unix.EAFNOSUPPORT || err == unix.EADDRNOTAVAIL { // no IPv6 here
-			ln, err = bind(netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(number)), false)
-		}
-		return ln, listenError(address, err)
-	}
-	if host == "localhost" {
+	switch host {
+	case "":
+		return netip.AddrPortFrom(netip.Addr{}, uint16(number)), nil
+	case "localhost":
 		host = "127.0.0.1"
 	}
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
-		return nil, fmt.Errorf("poller: listen address %q: host must be an IP address, localhost or empty", address)
+		return addr, errors.New("host must be an IP address, localhost or empty")
 	}
-	ln, err := bind(netip.AddrPortFrom(ip, uint16(number)), false)
-	return ln, listenError(address, err)
+	if ip.Zone() != "" && zone(ip) == 0 {
+		return addr, fmt.Errorf("no interface %q", ip.Zone())
+	}
+	return netip.AddrPortFrom(ip.Unmap(), uint16(number)), nil
 }
 
 func listenError(address string, err error) error {
@@ -95,6 +111,7 @@ func bind(addr netip.AddrPort, dual bool) (*listener, error) {
 	return adoptListener(fd)
 }
 
+// zone is the index of the interface that an address of one link is on; 0: none.
 func zone(a netip.Addr) uint32 {
 	if n, err := strconv.ParseUint(a.Zone(), 10, 32); err == nil {
 		return uint32(n)
@@ -307,19 +324,14 @@ func (l *loop) stopListening() {
 
 // sameAddress reports whether the listener stands for a configured address.
 func sameAddress(ln *listener, address string) bool {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
+	want, err := parseListen(address)
+	tcp, ok := ln.addr.(*net.TCPAddr)
+	if err != nil || !ok || tcp.Port != int(want.Port()) {
 		return false
 	}
-	have, ok := ln.addr.(*net.TCPAddr)
-	if !ok || port != strconv.Itoa(have.Port) {
-		return false
+	if !want.Addr().IsValid() {
+		return tcp.IP.IsUnspecified()
 	}
-	switch host {
-	case "":
-		return have.IP.IsUnspecified()
-	case "localhost":
-		return have.IP.Equal(net.IPv4(127, 0, 0, 1))
-	}
-	return have.IP.Equal(net.ParseIP(host))
+	have := tcp.AddrPort().Addr().Unmap()
+	return have.WithZone("") == want.Addr().WithZone("") && zone(have) == zone(want.Addr())
 }
