@@ -156,19 +156,19 @@ func (l *loop) tock() error {
 	var count [8]byte
 	_, _ = unix.Read(l.timer, count[:])
 	now := l.srv.now()
-	lag := now - l.tick
+	was := l.tick
 	l.tick = now
-	l.stats.lag(lag)
-	if lag > lateTicks && !l.late {
-		l.late = true
+	l.stats.lag(now - was)
+	if now-was > lateTicks && l.late == 0 {
+		l.late = was
 		return nil
 	}
-	l.late = false
 	passed := now - l.wheel.last
 	l.due = l.wheel.advance(now, l.due[:0])
 	for _, r := range l.due {
 		l.expire(r, passed)
 	}
+	l.late = 0
 	l.resumeAccept()
 	l.sweepDrain()
 	if now/ticksPerSecond != (now-passed)/ticksPerSecond {
@@ -188,6 +188,9 @@ func (l *loop) expire(r ref, passed uint32) {
 	s := l.table.at(fd)
 	if !s.is(l) || s.filed != 0 { // it ended, or was filed again, in this tick
 		return
+	}
+	if l.late != 0 && !before(s.heard, l.late) {
+		s.heard = l.tick // its tick stood still while the loop was away: this may be of now
 	}
 	if l.pingPassed(fd, s, passed) {
 		l.call(fd, s, ping)

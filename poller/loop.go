@@ -47,9 +47,9 @@ type loop struct {
 	owner
 	head      []byte // output of the read under way that leaves before Receive's
 	vec       vector
-	armed     bool // the timer runs
-	chained   bool // the turn reads a second time
-	late      bool // the last tick was very late: expiries wait for one more
+	armed     bool   // the timer runs
+	chained   bool   // the turn reads a second time
+	late      uint32 // the tick before a very late one: expiries wait for one more; 0: none
 	wheel     wheel
 	due       []ref
 	busys     []*busy // by slot.busy; the first is never used
