@@ -216,6 +216,18 @@ func (l *loop) failed(fd int, s *slot, err error) {
 	l.ending(fd, s, finLinger, end)
 }
 
+// endOfStream ends a connection whose peer has sent FIN: what is owed to it is
+// sent before (half-close), what it had begun is dropped.
+func (l *loop) endOfStream(fd int, s *slot) {
+	b := l.busyOf(s)
+	if b == nil || len(b.out) == 0 {
+		l.finish(fd, s, websocket.ErrEOF)
+		return
+	}
+	b.pending = false
+	l.ending(fd, s, finClose, websocket.ErrEOF)
+}
+
 // ending ends the connection once its backlog is sent.
 func (l *loop) ending(fd int, s *slot, how fin, cause websocket.CloseError) {
 	b := l.work(fd, s)
