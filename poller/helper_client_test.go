@@ -29,13 +29,13 @@ type client struct {
 // connect opens a TCP connection to the server's first address.
 func (s *running) connect() *client {
 	s.t.Helper()
-	return s.connectSized(0)
+	return connectTo(s.t, s.Addrs()[0].String(), 0)
 }
 
-// connectSized is connect with a receive buffer of that many bytes; 0: the
-// kernel's choice.
-func (s *running) connectSized(receive int) *client {
-	s.t.Helper()
+// connectTo opens a TCP connection with a receive buffer of that many bytes; 0:
+// the kernel's choice.
+func connectTo(t testing.TB, addr string, receive int) *client {
+	t.Helper()
 	d := net.Dialer{Timeout: patience}
 	if receive > 0 {
 		d.Control = func(_, _ string, raw syscall.RawConn) error {
@@ -44,11 +44,11 @@ func (s *running) connectSized(receive int) *client {
 			})
 		}
 	}
-	conn, err := d.Dial("tcp", s.Addrs()[0].String())
+	conn, err := d.Dial("tcp", addr)
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
-	return newClient(s.t, conn)
+	return newClient(t, conn)
 }
 
 func newClient(t testing.TB, conn net.Conn) *client {
@@ -86,12 +86,18 @@ func request(path string) string {
 func (c *client) upgrade(path string) *client {
 	c.t.Helper()
 	c.write([]byte(request(path)))
+	return c.upgraded()
+}
+
+// upgraded reads the 101.
+func (c *client) upgraded() *client {
+	c.t.Helper()
 	line, err := c.r.ReadString('\n')
 	for end := line; err == nil && end != "\r\n"; {
 		end, err = c.r.ReadString('\n')
 	}
 	if err != nil || !strings.HasPrefix(line, "HTTP/1.1 101 ") {
-		c.t.Fatalf("upgrade of %s: got %q, %v", path, line, err)
+		c.t.Fatalf("got %q, %v, want a 101", line, err)
 	}
 	return c
 }

@@ -26,7 +26,7 @@ var narrow = websocket.Route{
 // dialNarrow connects a client whose kernel takes little too.
 func (s *running) dialNarrow(path string) *client {
 	s.t.Helper()
-	c := s.connectSized(4 << 10)
+	c := connectTo(s.t, s.Addrs()[0].String(), 4<<10)
 	_ = c.SetWriteBuffer(64 << 10)
 	return c.upgrade(path)
 }

@@ -32,12 +32,11 @@ type process struct {
 
 // answer is what the process says to every command.
 type answer struct {
-	Addr        string
-	Stats       Stats
-	Resident    int           // bytes of memory, after a collection
-	CPU         time.Duration // used so far
-	Descriptors int           // open
-	Err         string        // what Run returned, after "stop"
+	Addr     string
+	Stats    Stats
+	Resident int           // bytes of memory, after a collection
+	CPU      time.Duration // used so far
+	Err      string        // what Run returned, after "wait"
 }
 
 // startProcess starts the server and waits until it listens.
@@ -109,7 +108,12 @@ func serveProcess() int {
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	say(s, nil)
+	statm, err := os.Open("/proc/self/statm") // kept open: there may be no descriptor left later
+	if err != nil {
+		panic(err)
+	}
+	say := func(ended error) { say(s, statm, ended) }
+	say(nil)
 	for commands := bufio.NewScanner(os.Stdin); commands.Scan(); {
 		name, number, _ := strings.Cut(commands.Text(), " ")
 		switch name {
@@ -118,10 +122,10 @@ func serveProcess() int {
 		case "drain":
 			stop()
 		case "wait":
-			say(s, <-ended)
+			say(<-ended)
 			return 0
 		}
-		say(s, nil)
+		say(nil)
 	}
 	return 0
 }
@@ -143,9 +147,10 @@ func limitDescriptors(more string) {
 	}
 }
 
-func say(s *Server, ended error) {
+// say answers a command.
+func say(s *Server, statm *os.File, ended error) {
 	debug.FreeOSMemory()
-	a := answer{Addr: s.Addrs()[0].String(), Stats: s.Stats(), Resident: resident(), Descriptors: openDescriptors()}
+	a := answer{Addr: s.Addrs()[0].String(), Stats: s.Stats(), Resident: resident(statm)}
 	var used unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &used) == nil {
 		a.CPU = time.Duration(used.Utime.Nano() + used.Stime.Nano())
@@ -159,12 +164,13 @@ func say(s *Server, ended error) {
 }
 
 // resident is the process's memory in bytes (proc_pid_statm(5)).
-func resident() int {
-	text, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
+func resident(statm *os.File) int {
+	text := make([]byte, 256)
+	n, err := statm.ReadAt(text, 0)
+	if err != nil && err != io.EOF {
 		panic(err)
 	}
-	pages, err := strconv.Atoi(strings.Fields(string(text))[1])
+	pages, err := strconv.Atoi(strings.Fields(string(text[:n]))[1])
 	if err != nil {
 		panic(err)
 	}

@@ -186,13 +186,9 @@ func TestInheritedListener(t *testing.T) {
 	if got := s.Addrs()[0].String(); got != addr {
 		t.Fatalf("serves %s, want %s", got, addr)
 	}
-	for range 5 { // the lines of the 101
-		if _, err := waiting.r.ReadString('\n'); err != nil {
-			t.Fatal(err)
-		}
-	}
-	waiting.echo("early")
+	waiting.upgraded().echo("early")
 	s.dial("/").echo("late")
+	waiting.Close() // it is older than the server, which would wait for it
 }
 
 // With listen addresses an inherited socket that one of them names is served,

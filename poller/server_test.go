@@ -1,7 +1,6 @@
 package poller
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -76,13 +75,7 @@ func TestPipelined(t *testing.T) {
 	}
 	c := s.connect()
 	c.write(all)
-	head, err := c.r.ReadBytes('\n')
-	for line := head; err == nil && len(line) > 2; {
-		line, err = c.r.ReadBytes('\n')
-	}
-	if err != nil || !bytes.HasPrefix(head, []byte("HTTP/1.1 101 ")) {
-		t.Fatalf("got %q, %v, want a 101", head, err)
-	}
+	c.upgraded()
 	for i := range 200 {
 		c.wantText(fmt.Sprint("message ", i))
 	}
