@@ -208,11 +208,11 @@ func (l *loop) failed(fd int, s *slot, err error) {
 	if errors.As(err, &refusal) {
 		l.stats.Rejected[refusal.Label]++
 	}
+	l.report(err)
 	if errors.As(err, &end) && end.Peer {
 		l.ending(fd, s, finClose, end)
 		return
 	}
-	l.report(err)
 	l.ending(fd, s, finLinger, end)
 }
 
