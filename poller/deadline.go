@@ -99,9 +99,19 @@ func (l *loop) next(fd int, s *slot) nearest {
 		l.nextOpen(fd, s, b, lim, &n)
 	}
 	if l.draining != 0 && !s.ws.Closing() && !s.ws.Ended() {
-		n.add(l.draining+uint32(uint64(ticks(l.srv.config.Drain))*uint64(s.jitter(fd))>>16), drainDue)
+		n.add(l.leaves(fd, s), drainDue)
 	}
 	return n
+}
+
+// leaves is the tick at which the drain comes to a connection. One whose request
+// may be under way has all the time that there is.
+func (l *loop) leaves(fd int, s *slot) uint32 {
+	over := ticks(l.srv.config.Drain)
+	if !s.ws.Upgraded() && !s.ws.Served() {
+		return l.draining + over
+	}
+	return l.draining + uint32(uint64(over)*uint64(s.jitter(fd))>>16)
 }
 
 // requestTime is how long the connection may take for a whole request: from

@@ -272,11 +272,12 @@ func TestLoopsAreEven(t *testing.T) {
 // limits.md E7: a listener that dies ends the server, and Run says why.
 func TestListenerDies(t *testing.T) {
 	t.Parallel()
-	s := start(t, map[string]websocket.Route{"/": echoing}, nil)
+	s := prepare(t, map[string]websocket.Route{"/": echoing}, nil)
+	fd, addr := s.listeners[0].fd, s.Addrs()[0].String()
+	s.run()
 	c := s.dial("/")
 	c.echo("so far")
-	addr := s.Addrs()[0].String()
-	if err := unix.Shutdown(s.listeners[0].fd, unix.SHUT_RDWR); err != nil {
+	if err := unix.Shutdown(fd, unix.SHUT_RDWR); err != nil {
 		t.Fatal(err)
 	}
 	err := s.wait()

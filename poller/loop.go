@@ -63,6 +63,7 @@ type loop struct {
 	listeners []*listener
 	draining  uint32 // tick at which draining began; 0: not draining
 	sweep     int    // next descriptor to be filed again for the drain
+	cutting   bool   // all connections were cut: so is who comes after
 	stats     Stats
 	logged    limiter
 
