@@ -160,7 +160,7 @@ func waitUnread(t *testing.T, fd, n int) {
 	})
 }
 
-// blockLoop has the only loop do nothing until the channel is closed.
+// blockLoop has the first loop do nothing until the channel is closed.
 func (s *running) blockLoop() chan struct{} {
 	s.t.Helper()
 	blocked, release := make(chan struct{}), make(chan struct{})
