@@ -103,9 +103,19 @@ func (l *loop) next(fd int, s *slot) nearest {
 		l.nextOpen(fd, s, b, lim, &n)
 	}
 	if l.draining != 0 && !s.ws.Closing() && !s.ws.Ended() {
-		n.add(l.draining+uint32(uint64(ticks(l.srv.config.Drain))*uint64(s.jitter(fd))>>16), drainDue)
+		n.add(l.leaves(fd, s), drainDue)
 	}
 	return n
+}
+
+// leaves is the tick at which the drain comes to a connection. One whose request
+// may be under way has all the time that there is.
+func (l *loop) leaves(fd int, s *slot) uint32 {
+	over := ticks(l.srv.config.Drain)
+	if !s.ws.Upgraded() && !s.ws.Served() {
+		return l.draining + over
+	}
+	return l.draining + uint32(uint64(over)*uint64(s.jitter(fd))>>16)
 }
 
 // requestTime is how long the connection may take for a whole request: from
@@ -162,19 +172,19 @@ func (l *loop) tock() error {
 	var count [8]byte
 	_, _ = unix.Read(l.timer, count[:])
 	now := l.srv.now()
-	lag := now - l.tick
+	was := l.tick
 	l.tick = now
-	l.stats.lag(lag)
-	if lag > lateTicks && !l.late {
-		l.late = true
+	l.stats.lag(now - was)
+	if now-was > lateTicks && l.late == 0 {
+		l.late = was
 		return nil
 	}
-	l.late = false
 	passed := now - l.wheel.last
 	l.due = l.wheel.advance(now, l.due[:0])
 	for _, r := range l.due {
 		l.expire(r, passed)
 	}
+	l.late = 0
 	l.resumeAccept()
 	l.sweepDrain()
 	if now/ticksPerSecond != (now-passed)/ticksPerSecond {
@@ -194,6 +204,9 @@ func (l *loop) expire(r ref, passed uint32) {
 	s := l.table.at(fd)
 	if !s.is(l) || s.filed != 0 { // it ended, or was filed again, in this tick
 		return
+	}
+	if l.late != 0 && !before(s.heard, l.late) {
+		s.heard = l.tick // its tick stood still while the loop was away: this may be of now
 	}
 	if l.pingPassed(fd, s, passed) {
 		l.call(fd, s, ping)

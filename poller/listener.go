@@ -299,6 +299,10 @@ func (l *loop) adopt(fd int, over bool) {
 		l.finish(fd, s, websocket.ErrReset)
 		return
 	}
+	if l.cutting {
+		l.cut(fd, s, websocket.ErrGoingAway)
+		return
+	}
 	l.schedule(fd, s)
 }
 
@@ -318,6 +322,7 @@ func (l *loop) stopListening() {
 		}
 		_ = unix.Close(ln.fd)
 		ln.fd = -1
+		l.srv.serving.Add(-1)
 	}
 	l.listeners = nil
 }

@@ -38,6 +38,7 @@ type Server struct {
 	posted  atomic.Int64 // bytes in mailboxes
 	refused atomic.Int32 // connections above the cap, whose request will be refused
 	starved atomic.Int32 // listeners that are paused
+	serving atomic.Int32 // listeners that are open: any of them may hand a connection to any loop
 	relief  atomic.Bool  // a descriptor was freed since
 	once    sync.Once
 	err     error // why the server failed
@@ -105,6 +106,7 @@ func (s *Server) open() error {
 		if err := s.loops[i%len(s.loops)].serve(ln); err != nil {
 			return err
 		}
+		s.serving.Add(1)
 	}
 	return nil
 }
@@ -202,6 +204,7 @@ func (s *Server) Run(ctx context.Context) error {
 		s.stop()
 	case <-s.dead:
 		s.Cut()
+	case <-s.ended: // by Cut
 	}
 	if !s.wait(s.ended) {
 		return errors.New("poller: a loop did not stop: a handler blocks it")
