@@ -92,7 +92,7 @@ export class Connection {
     const entry = this.#journal.add({direction, kind: "binary", size: data.size, kept: null});
     data.slice(0, keepMax).arrayBuffer().then(
       (bytes) => (entry.kept = new Uint8Array(bytes)),
-      () => (entry.note = "the file can no longer be read"),
+      () => Object.assign(entry, {kept: undefined, note: "the file can no longer be read"}),
     ).finally(() => this.#changed());
     return entry;
   }

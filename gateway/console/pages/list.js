@@ -14,7 +14,8 @@ export class List {
   #selected;
   #pool = [];
   #dropped = 0;
-  #height = 0;
+  #height = 0; // of a row
+  #top = 0; // where the box was scrolled to
 
   selection = null; // an entry
   following = true; // the newest entry stays in view
@@ -28,8 +29,10 @@ export class List {
     box.addEventListener("keydown", (event) => this.#key(event));
     rows.addEventListener("click", (event) => {
       const row = event.target.closest("[role=option]");
-      this.following = false; // what is being read stays in view
-      this.select(row.entry === this.selection ? null : row.entry);
+      if (row) {
+        this.following = false; // what is being read stays in view
+        this.select(row.entry === this.selection ? null : row.entry);
+      }
     });
   }
 
@@ -46,7 +49,8 @@ export class List {
       box.scrollTop -= (dropped - this.#dropped) * this.#height;
     }
     this.#dropped = dropped;
-    const first = Math.max(0, Math.floor(box.scrollTop / this.#height) - spare);
+    this.#top = box.scrollTop;
+    const first = Math.max(0, Math.floor(this.#top / this.#height) - spare);
     const count = Math.ceil(box.clientHeight / this.#height) + 2 * spare;
     for (let i = 0; i < count; i++) {
       this.#drawRow(i, first + i, shown[first + i]);
@@ -102,10 +106,16 @@ export class List {
     }
   }
 
-  // atEnd tells whether the newest entry is in view.
-  atEnd() {
+  // scrolled notes that the list was scrolled: any way up stops following, the
+  // end begins it again.
+  scrolled() {
     const box = this.#box;
-    return box.scrollHeight - box.scrollTop - box.clientHeight < this.#height;
+    if (box.scrollTop < this.#top) {
+      this.following = false;
+    } else if (box.scrollHeight - box.scrollTop - box.clientHeight < this.#height) {
+      this.following = true;
+    }
+    this.#top = box.scrollTop;
   }
 
   select(entry) {

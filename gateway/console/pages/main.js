@@ -79,10 +79,8 @@ function drawFigures() {
   $("sent").textContent = connection.sent.toLocaleString("en");
   $("received").textContent = connection.received.toLocaleString("en");
   const trips = connection.trips.summary();
-  if (trips !== null) {
-    $("trip").textContent = millis(connection.trips.last);
-    $("trips").textContent = `median ${millis(trips.median)}, max ${millis(trips.max)}`;
-  }
+  $("trip").textContent = trips === null ? "–" : millis(trips.last);
+  $("trips").textContent = trips === null ? "median –, max –" : `median ${millis(trips.median)}, max ${millis(trips.max)}`;
   const n = journal.shown.length;
   $("shown").textContent = `${n.toLocaleString("en")} ${n === 1 ? "entry" : "entries"}`;
   $("empty").hidden = n > 0;
@@ -197,14 +195,11 @@ onSubmit("send", () => {
   const field = {text: $("text"), binary: $("hex"), file: $("file")}[kind];
   attempt(field, () => {
     const make = message(kind, count);
-    let ended = false;
-    const stop = repeat(count, $("every").valueAsNumber, connection, (n) => connection.send(make(n)), () => {
-      ended = true;
+    stopRepeat = repeat(count, $("every").valueAsNumber, connection, (n) => connection.send(make(n)), () => {
       stopRepeat = null;
-      schedule();
+      drawState();
     });
-    stopRepeat = ended ? null : stop;
-    schedule();
+    drawState();
   });
 });
 
@@ -213,7 +208,7 @@ $("stop").addEventListener("click", () => stopRepeat?.());
 $("send").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
-    $("send").requestSubmit($("submit").disabled ? undefined : $("submit"));
+    $("submit").click(); // which does nothing while it is disabled
   }
 });
 
@@ -227,7 +222,7 @@ function refilter() {
 $("only").addEventListener("change", refilter);
 $("filter").addEventListener("input", refilter);
 $("log").addEventListener("scroll", () => {
-  list.following = list.atEnd(); // drawing scrolls only to the end, or not to there
+  list.scrolled();
   schedule();
 });
 $("follow").addEventListener("click", () => {
@@ -240,9 +235,16 @@ $("clear").addEventListener("click", () => {
   list.following = true;
   schedule();
 });
-$("copy").addEventListener("click", () => copy(asText(journal.shown)));
+// confirm says on a button that its copy was made, or was not.
+async function confirm(button, copied) {
+  const name = button.dataset.name ??= button.textContent;
+  button.textContent = await copied.then(() => "Copied", () => "Refused");
+  setTimeout(() => (button.textContent = name), 1500);
+}
+
+$("copy").addEventListener("click", () => confirm($("copy"), copy(asText(journal.shown))));
 $("download").addEventListener("click", () => download("echogate-log.json", "application/json", asJSON(journal.shown)));
-$("detail-copy").addEventListener("click", () => copy(detail.text));
+$("detail-copy").addEventListener("click", () => confirm($("detail-copy"), copy(detail.text)));
 $("detail-close").addEventListener("click", () => {
   list.select(null);
   $("log").focus();

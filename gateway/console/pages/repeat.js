@@ -10,7 +10,6 @@ const buffered = 4 << 20; // bytes the browser may hold before sending waits
 export function repeat(count, every, connection, send, done) {
   const began = performance.now();
   let sent = 0;
-  let timer = 0;
   const stop = () => {
     clearTimeout(timer);
     done();
@@ -28,6 +27,6 @@ export function repeat(count, every, connection, send, done) {
     }
     timer = setTimeout(run, tick);
   };
-  run();
+  let timer = setTimeout(run);
   return stop;
 }

@@ -9,8 +9,6 @@ export class Trips {
   #head = 0;
   #times = [];
 
-  last = null;
-
   // sent notes a message; text is null for a binary one, which is told by its
   // size alone: reading a Blob takes longer than the trip.
   sent(size, text) {
@@ -28,8 +26,7 @@ export class Trips {
       const w = this.#waiting[i];
       if (w.size === size && w.text === text) {
         this.#take(i);
-        this.#note(performance.now() - w.at);
-        return this.last;
+        return this.#note(performance.now() - w.at);
       }
     }
     return null;
@@ -49,20 +46,21 @@ export class Trips {
   }
 
   #note(ms) {
-    this.last = ms;
     this.#times.push(ms);
     if (this.#times.length > kept) {
       this.#times.shift();
     }
+    return ms;
   }
 
-  // summary is the median and the longest of the last thousand, or null.
+  // summary is the last one, and the median and the longest of the last thousand,
+  // or null.
   summary() {
     if (this.#times.length === 0) {
       return null;
     }
     const sorted = Float64Array.from(this.#times).sort();
-    return {median: sorted[sorted.length >> 1], max: sorted[sorted.length - 1]};
+    return {last: this.#times.at(-1), median: sorted[sorted.length >> 1], max: sorted[sorted.length - 1]};
   }
 
   // reset forgets what waits: a new connection answers nothing of the old one.
@@ -70,6 +68,5 @@ export class Trips {
     this.#waiting = [];
     this.#head = 0;
     this.#times = [];
-    this.last = null;
   }
 }
