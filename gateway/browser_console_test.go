@@ -48,7 +48,7 @@ func (b *tab) waitReceived(n string) {
 func TestConsoleStatesAndClose(t *testing.T) {
 	b := openConsole(t)
 	b.run(`window.states = [];
-		new MutationObserver(() => states.push(document.querySelector("#state [aria-current]").textContent))
+		new MutationObserver(() => states.push(document.querySelector("#state [aria-current=true]").textContent))
 			.observe(document.getElementById("state"), {attributeFilter: ["data-state"]})`)
 	b.click("open")
 	b.waitState("OPEN")
@@ -169,6 +169,9 @@ func TestConsoleThousandMessages(t *testing.T) {
 	}
 	if n != 1000 {
 		t.Errorf("got %d messages", n)
+	}
+	if n := valueOf[int](b, `[...document.querySelector("#histogram title").textContent.matchAll(/(\d+) (up to|longer)/g)].reduce((sum, m) => sum + Number(m[1]), 0)`); n != 1000 {
+		t.Errorf("the histogram counts %d round trips: %s", n, b.text("histogram"))
 	}
 	if rows := valueOf[int](b, `document.getElementById("rows").childElementCount`); rows > 200 {
 		t.Errorf("the log has %d rows in the document", rows)

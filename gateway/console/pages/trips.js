@@ -4,10 +4,15 @@ const waitingMax = 10000; // sent and not answered; a server that never answers 
 const lookMax = 64; // how far a reply is looked for behind messages that were lost
 const kept = 1000; // round trips that the median is taken of
 
+export const shortest = 1 / 16; // ms: the end of the first bucket; each other ends at twice the one before
+export const buckets = 20; // the last one takes all above 16 s
+
 export class Trips {
   #waiting = [];
   #head = 0;
   #times = [];
+
+  counts = new Uint32Array(buckets); // of all round trips of this connection
 
   // sent notes a message; text is null for a binary one, which is told by its
   // size alone: reading a Blob takes longer than the trip.
@@ -46,6 +51,7 @@ export class Trips {
   }
 
   #note(ms) {
+    this.counts[Math.min(buckets - 1, Math.max(0, Math.ceil(Math.log2(ms / shortest))))]++;
     this.#times.push(ms);
     if (this.#times.length > kept) {
       this.#times.shift();
@@ -63,10 +69,11 @@ export class Trips {
     return {last: this.#times.at(-1), median: sorted[sorted.length >> 1], max: sorted[sorted.length - 1]};
   }
 
-  // reset forgets what waits: a new connection answers nothing of the old one.
+  // reset forgets everything: a new connection answers nothing of the old one.
   reset() {
     this.#waiting = [];
     this.#head = 0;
     this.#times = [];
+    this.counts.fill(0);
   }
 }
