@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"echogate/gateway/console"
 	"echogate/poller/websocket"
 )
 
@@ -11,9 +10,11 @@ import (
 // handler write a function and a line here.
 func routes() map[string]websocket.Route {
 	return map[string]websocket.Route{
-		"/echo":          {Upgrade: choose, Message: echo, Protocols: first},
-		"/":              {Upgrade: choose, Message: echo, Protocols: first, HTTP: page("/")},
-		"/status/{code}": {HTTP: status},
+		"/echo":           {Upgrade: choose, Message: echo, Protocols: first},
+		"/":               {Upgrade: choose, Message: echo, Protocols: first, HTTP: page("index.html")},
+		"/tutorial":       {HTTP: page("tutorial.html")},
+		"/console/{file}": {HTTP: file},
+		"/status/{code}":  {HTTP: status},
 	}
 }
 
@@ -27,15 +28,10 @@ var aliases = map[string]string{
 	"/.ws": "/echo",
 }
 
-// table compiles the routes, their aliases and the pages. A route without a list
-// of origins gets the gateway's.
+// table compiles the routes and their aliases. A route without a list of origins
+// gets the gateway's.
 func table(origins []string) (*websocket.Routes, error) {
 	all := routes()
-	for _, p := range console.Pages() {
-		if _, taken := all[p.Path]; !taken {
-			all[p.Path] = websocket.Route{HTTP: page(p.Path)}
-		}
-	}
 	for alias, path := range aliases {
 		route, ok := all[path]
 		if _, taken := all[alias]; !ok || taken {

@@ -12,10 +12,10 @@ import (
 // address gets 429, a freed place can be used again, others are not concerned.
 func TestPerAddress(t *testing.T) {
 	const most = 5
-	s := launch(t, echoTable, func(c *Config) { c.MaxPerAddress = most })
-	var in []*caller
+	s := start(t, echoTable, func(c *Config) { c.MaxPerAddress = most })
+	var in []*client
 	for i := range 2 * most {
-		c := s.call("127.0.0.1")
+		c := s.connectFrom("127.0.0.1")
 		if i < most {
 			in = append(in, c.upgrade("/echo"))
 		} else if line := c.ask("/echo"); line != "HTTP/1.1 429 Too Many Requests" {
@@ -25,17 +25,17 @@ func TestPerAddress(t *testing.T) {
 	if got := s.Stats().Refused[RefusedPerAddress]; got != most {
 		t.Errorf("got %d refused, want %d", got, most)
 	}
-	s.call("127.0.0.2").upgrade("/echo").echo("another address")
+	s.connectFrom("127.0.0.2").upgrade("/echo").echo("another address")
 	in[0].reset() // its address is known all the same
 	s.until("a place is free", func(got Stats) bool { return got.Connections == most })
-	s.call("127.0.0.1").upgrade("/echo").echo("a freed place")
+	s.connectFrom("127.0.0.1").upgrade("/echo").echo("a freed place")
 }
 
 // TestPerAddressSilent: who is above the cap and sends no request holds at most
 // as many places again.
 func TestPerAddressSilent(t *testing.T) {
 	const most = 3
-	s := launch(t, echoTable, func(c *Config) { c.MaxPerAddress = most })
+	s := start(t, echoTable, func(c *Config) { c.MaxPerAddress = most })
 	for range 4 * most {
 		s.connect()
 	}
@@ -44,17 +44,23 @@ func TestPerAddressSilent(t *testing.T) {
 	})
 }
 
-// TestPerAddressBalance: everybody is counted out again, however it ended; the
-// end of the test looks.
+// TestPerAddressBalance: everybody is counted out again, however it ended.
 func TestPerAddressBalance(t *testing.T) {
-	s := launch(t, echoTable, func(c *Config) { c.MaxPerAddress, c.MaxConnections = 2, 3 })
+	s := start(t, echoTable, func(c *Config) { c.MaxPerAddress, c.MaxConnections = 2, 3 })
 	for range 3 {
 		s.connect()
-		c := s.call("127.0.0.3")
-		c.write([]byte(upgradeRequest("/echo")))
+		c := s.connectFrom("127.0.0.3")
+		c.write([]byte(request("/echo")))
 		c.reset()
 	}
 	s.until("all have come", func(got Stats) bool { return got.Accepted == 6 })
+	s.stop()
+	if err := s.wait(); err != nil {
+		t.Fatal(err)
+	}
+	if n, half := len(s.addresses.of), s.Stats().HalfOpen; n != 0 || half != 0 {
+		t.Errorf("got %d addresses with connections and %d half-open ones, want none", n, half)
+	}
 }
 
 func TestNetworks(t *testing.T) {
@@ -76,11 +82,11 @@ func TestNetworks(t *testing.T) {
 // kernel has forgotten it.
 func TestRemoteIsKept(t *testing.T) {
 	ended := make(chan netip.AddrPort, 1)
-	s := launch(t, map[string]websocket.Route{"/": {
-		Message: echoRoute.Message,
+	s := start(t, map[string]websocket.Route{"/": {
+		Message: echoing.Message,
 		Close:   func(c *websocket.Conn, _ websocket.CloseError) { ended <- c.Remote() },
 	}}, func(c *Config) { c.MaxPerAddress = 1 })
-	c := s.join("/")
+	c := s.dial("/")
 	want := c.LocalAddr().(*net.TCPAddr).AddrPort()
 	c.reset()
 	if got := <-ended; got != want {

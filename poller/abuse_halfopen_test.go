@@ -12,9 +12,9 @@ import (
 func TestHalfOpen(t *testing.T) {
 	const most, clients = 8, 24
 	for _, loops := range []int{1, 2} {
-		s := launch(t, echoTable, func(c *Config) { c.Loops, c.MaxHalfOpen = loops, most })
-		old := s.join("/echo")
-		var silent []*caller
+		s := start(t, echoTable, func(c *Config) { c.Loops, c.MaxHalfOpen = loops, most })
+		old := s.dial("/echo")
+		var silent []*client
 		for i := range clients {
 			silent = append(silent, s.connect())
 			s.inOrder(uint64(i) + 2)
@@ -36,26 +36,13 @@ func TestHalfOpen(t *testing.T) {
 	}
 }
 
-// inOrder waits until n connections have been accepted and every loop has ticked
-// since: between loops the order of connections is that of their ticks.
-func (s *rig) inOrder(n uint64) {
-	s.t.Helper()
-	s.until("accepted", func(got Stats) bool { return got.Accepted == n })
-	came := s.now()
-	eventually(s.t, "a tick of every loop", func() bool {
-		passed := true
-		s.onLoops(func(l *loop) { passed = passed && (!l.armed || l.tick > came) })
-		return passed
-	})
-}
-
 // TestHalfOpenNotes: the notes of who waits are swept, so that clients who come
 // and go leave no memory behind.
 func TestHalfOpenNotes(t *testing.T) {
-	s := launch(t, echoTable, func(c *Config) { c.Loops = 1 })
+	s := start(t, echoTable, func(c *Config) { c.Loops = 1 })
 	waiting := s.connect()
 	for range 4 * slackLobby {
-		s.join("/echo").reset()
+		s.dial("/echo").reset()
 	}
 	s.until("they are gone", func(got Stats) bool { return got.Connections == 1 })
 	s.onLoops(func(l *loop) {
@@ -82,7 +69,7 @@ func TestHalfOpenDefault(t *testing.T) {
 // TestUpgradesAreCountedOnce: whatever else the read that brings the request, or
 // a later one, leads to.
 func TestUpgradesAreCountedOnce(t *testing.T) {
-	s := launch(t, echoTable, func(c *Config) { c.Limits.HighWater, c.Limits.LowWater = 64, 32 })
+	s := start(t, echoTable, func(c *Config) { c.Limits.HighWater, c.Limits.LowWater = 64, 32 })
 	count := uint64(0)
 	counted := func(what string) {
 		t.Helper()
@@ -91,16 +78,16 @@ func TestUpgradesAreCountedOnce(t *testing.T) {
 	}
 
 	c := s.connect() // frames behind the head: the 101 alone is over the high-water mark
-	c.write(append([]byte(upgradeRequest("/echo")), clientFrame(ws.OpText, []byte("early"))...))
+	c.write(append([]byte(request("/echo")), masked(ws.OpText, []byte("early"), true)...))
 	c.answer()
 	c.wantText("early")
 	c.reset()
 	counted("frames in the request's segment")
 
-	c = s.join("/echo") // a large frame fails while it is read into memory of its own
+	c = s.dial("/echo") // a large frame fails while it is read into memory of its own
 	bad := make([]byte, 300<<10)
 	bad[len(bad)-1] = 0xff
-	frame := clientFrame(ws.OpText, bad)
+	frame := masked(ws.OpText, bad, true)
 	c.write(frame[:100<<10])
 	s.until("it is under way", func(got Stats) bool { return got.Busy == 1 })
 	c.write(frame[100<<10:])

@@ -61,30 +61,30 @@ func TestBudget(t *testing.T) {
 // rest; another kind is logged all the same.
 func TestLogFlood(t *testing.T) {
 	const times = 300
-	s := launch(t, map[string]websocket.Route{
+	s := start(t, map[string]websocket.Route{
 		"/panic": {Message: func(*websocket.Conn, ws.OpCode, []byte) error { panic("first\nlevel=ERROR forged") }},
 		"/fail":  {Message: func(*websocket.Conn, ws.OpCode, []byte) error { return errors.New("no\x1b[2Jthing") }},
 	}, nil)
 	began := time.Now()
 	for range times {
-		c := s.join("/panic")
+		c := s.dial("/panic")
 		c.text("now")
 		c.wantClose(ws.StatusInternalServerError)
 		c.reset()
 	}
-	c := s.join("/fail")
+	c := s.dial("/fail")
 	c.text("now")
 	c.wantClose(ws.StatusInternalServerError)
 	s.onLoops(func(*loop) {}) // what answered has logged by then
 	seconds := int(time.Since(began)/time.Second) + 2
-	lines, lost := s.log.count("handler panicked"), s.Stats().LogSuppressed
+	lines, lost := s.log.lines("handler panicked"), s.Stats().LogSuppressed
 	if lines > seconds*linesPerSecond || lines == 0 || lines+int(lost) != times {
 		t.Errorf("got %d lines in less than %d s and %d left out, want %d in all", lines, seconds, lost, times)
 	}
-	if s.log.count(`msg="handler failed" err=no\x1b[2Jthing route=/fail`) != 1 {
+	if s.log.lines(`msg="handler failed" err=no\x1b[2Jthing route=/fail`) != 1 {
 		t.Errorf("no line of the handler that failed")
 	}
-	if s.log.count("level=ERROR forged") != lines || strings.Contains(s.log.String(), "\nlevel=ERROR forged") {
+	if s.log.lines("level=ERROR forged") != lines || strings.Contains(s.log.String(), "\nlevel=ERROR forged") {
 		t.Error("a peer's line has become one of the log")
 	}
 }
@@ -93,15 +93,15 @@ func TestLogFlood(t *testing.T) {
 // level only.
 func TestRefusedRequestsAreForDebugging(t *testing.T) {
 	for level, want := range map[slog.Level]int{slog.LevelInfo: 0, slog.LevelDebug: 1} {
-		log := new(logLines)
-		s := launch(t, echoTable, func(c *Config) {
+		log := new(logBuffer)
+		s := start(t, echoTable, func(c *Config) {
 			c.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level}))
 		})
 		c := s.connect()
 		c.write([]byte("GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"))
 		s.until("refused", func(got Stats) bool { return got.Rejected[websocket.RejectPath] == 1 })
 		s.onLoops(func(*loop) {}) // the event that counted has logged by then
-		if got := log.count(`msg="request refused" status=404 reason=path addr=127.0.0.1:`); got != want {
+		if got := log.lines(`msg="request refused" status=404 reason=path addr=127.0.0.1:`); got != want {
 			t.Errorf("%v: got %d lines, want %d: %s", level, got, want, log)
 		}
 	}

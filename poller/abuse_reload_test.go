@@ -10,19 +10,6 @@ import (
 	"echogate/poller/websocket"
 )
 
-// reload changes the configuration that is in force.
-func (r *rig) reload(table map[string]websocket.Route, change func(*Config)) error {
-	r.t.Helper()
-	routes, err := websocket.Compile(table)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	config := *r.conf()
-	config.Routes = routes
-	change(&config)
-	return r.Reload(config)
-}
-
 // answering is a route that answers every message with its own text.
 func answering(text string) websocket.Route {
 	return websocket.Route{Message: func(c *websocket.Conn, _ ws.OpCode, _ []byte) error {
@@ -33,16 +20,16 @@ func answering(text string) websocket.Route {
 // TestReload: who is connected keeps its routes and limits, who comes gets the
 // new ones, and an old version ends with its last connection.
 func TestReload(t *testing.T) {
-	s := launch(t, map[string]websocket.Route{"/": answering("one"), "/gone": echoRoute}, nil)
-	one, gone := s.join("/"), s.join("/gone")
-	err := s.reload(map[string]websocket.Route{"/": answering("two"), "/new": echoRoute}, func(c *Config) {
+	s := start(t, map[string]websocket.Route{"/": answering("one"), "/gone": echoing}, nil)
+	one, gone := s.dial("/"), s.dial("/gone")
+	err := s.reload(t, map[string]websocket.Route{"/": answering("two"), "/new": echoing}, func(c *Config) {
 		c.Limits.MaxMessage = 8
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	two := s.join("/")
-	s.join("/new").echo("new")
+	two := s.dial("/")
+	s.dial("/new").echo("new")
 	if line := s.connect().ask("/gone"); line != "HTTP/1.1 404 Not Found" {
 		t.Errorf("a route that is gone: got %q", line)
 	}
@@ -73,7 +60,7 @@ func TestReload(t *testing.T) {
 // TestReloadRefused: what is wrong or cannot change is named, and the old
 // configuration stays.
 func TestReloadRefused(t *testing.T) {
-	s := launch(t, echoTable, nil)
+	s := start(t, echoTable, nil)
 	before := s.conf()
 	for want, change := range map[string]func(*Config){
 		"poller: listen addresses: cannot change while the server runs": func(c *Config) { c.Listen = []string{":1"} },
@@ -81,25 +68,25 @@ func TestReloadRefused(t *testing.T) {
 		"poller: max head: 1 is not from 256 to 65536 bytes":            func(c *Config) { c.MaxHead = 1 },
 		"poller: no routes": func(c *Config) { c.Routes = nil },
 	} {
-		if err := s.reload(echoTable, change); err == nil || err.Error() != want {
+		if err := s.reload(t, echoTable, change); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
 	if s.conf() != before || s.version != 1 {
 		t.Error("the configuration has changed")
 	}
-	s.join("/echo").echo("as before")
+	s.dial("/echo").echo("as before")
 }
 
 // TestReloadBounds: bounds of all connections together change at once, also for
 // those who wait already.
 func TestReloadBounds(t *testing.T) {
-	s := launch(t, echoTable, func(c *Config) { c.HandshakeTimeout = time.Hour })
-	slow, in := s.connect(), s.join("/echo")
+	s := start(t, echoTable, func(c *Config) { c.HandshakeTimeout = time.Hour })
+	slow, in := s.connect(), s.dial("/echo")
 	s.until("both are there", func(got Stats) bool { return got.Connections == 2 })
 	change := func(f func(*Config)) {
 		t.Helper()
-		if err := s.reload(echoTable, f); err != nil {
+		if err := s.reload(t, echoTable, f); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -119,13 +106,13 @@ func TestReloadBounds(t *testing.T) {
 
 // TestReloadVersions: a version that a connection has is not given again.
 func TestReloadVersions(t *testing.T) {
-	s := launch(t, map[string]websocket.Route{"/": answering("first")}, nil)
-	first := s.join("/")
+	s := start(t, map[string]websocket.Route{"/": answering("first")}, nil)
+	first := s.dial("/")
 	s.reloading.Lock()
 	s.version = 1<<16 - 2
 	s.reloading.Unlock()
 	for range 3 {
-		if err := s.reload(map[string]websocket.Route{"/": answering("later")}, func(*Config) {}); err != nil {
+		if err := s.reload(t, map[string]websocket.Route{"/": answering("later")}, func(*Config) {}); err != nil {
 			t.Fatal(err)
 		}
 	}

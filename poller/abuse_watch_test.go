@@ -14,8 +14,8 @@ import (
 // and its stack while it blocks, once; the loop goes on afterwards.
 func TestLoopAway(t *testing.T) {
 	release := make(chan struct{})
-	s := launch(t, map[string]websocket.Route{
-		"/echo": echoRoute,
+	s := start(t, map[string]websocket.Route{
+		"/echo": echoing,
 		"/block/{how}": {
 			Message: func(c *websocket.Conn, op ws.OpCode, p []byte) error {
 				<-release
@@ -25,9 +25,9 @@ func TestLoopAway(t *testing.T) {
 	}, func(c *Config) { c.Loops, c.LoopWarn = 1, 50*time.Millisecond })
 	const line = "route=/block/{how}"
 	for i := range 2 {
-		c := s.join("/block/long")
+		c := s.dial("/block/long")
 		c.text("x")
-		eventually(t, "a warning", func() bool { return s.log.count(line) == i+1 })
+		eventually(t, "a warning", func() bool { return s.log.lines(line) == i+1 })
 		release <- struct{}{}
 		c.wantText("x")
 		if got := s.Stats().LoopsAway; got < uint64(i)+1 {
@@ -42,7 +42,7 @@ func TestLoopAway(t *testing.T) {
 // TestLoopAwayOnce: there is one warning for each time, and none for a loop that
 // sleeps or is in time.
 func TestLoopAwayOnce(t *testing.T) {
-	s := launch(t, echoTable, func(c *Config) { c.LoopWarn = time.Hour })
+	s := start(t, echoTable, func(c *Config) { c.LoopWarn = time.Hour })
 	l, seen := s.loops[0], sight{}
 	stuck := &loop{srv: s.Server, conn: l.conn, tag: l.tag}
 	id := "none"
@@ -54,7 +54,7 @@ func TestLoopAwayOnce(t *testing.T) {
 		s.config.Store(&config)
 		stuck.beat.Store(uint32(beat / tickTime))
 		s.look(stuck, &seen)
-		if got := s.log.count("loop is away"); got != want {
+		if got := s.log.lines("loop is away"); got != want {
 			t.Errorf("got %d warnings, want %d", got, want)
 		}
 	}
@@ -80,15 +80,15 @@ func TestLag(t *testing.T) {
 	if s.Lag != want {
 		t.Errorf("got %v, want %v", s.Lag, want)
 	}
-	if late := time.Duration(1+2+3+10+11+101+1999) * tickTime; s.LagSum != late || s.MaxLag != 19990 || s.LateTicks != 4 {
-		t.Errorf("got %v late in all, at most %d ms, %d of 100 ms, want %v, 19990, 4", s.LagSum, s.MaxLag, s.LateTicks, late)
+	if late := uint64(1+2+3+10+11+101+1999) * 10; s.LagSum != late || s.MaxLag != 19990 || s.LateTicks != 4 {
+		t.Errorf("got %d ms late in all, at most %d ms, %d of 100 ms, want %d, 19990, 4", s.LagSum, s.MaxLag, s.LateTicks, late)
 	}
 }
 
 // TestRouteNames: a pattern keeps its number whatever table it is in.
 func TestRouteNames(t *testing.T) {
-	s := launch(t, echoTable, nil)
-	routes, err := websocket.Compile(map[string]websocket.Route{"/a": echoRoute, "/echo": echoRoute})
+	s := start(t, echoTable, nil)
+	routes, err := websocket.Compile(map[string]websocket.Route{"/a": echoing, "/echo": echoing})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"runtime/metrics"
 	"testing"
+	"time"
 )
 
 // TestEchoAllocatesNothing counts what the whole process allocates, so that no
@@ -15,10 +16,10 @@ func TestEchoAllocatesNothing(t *testing.T) {
 	for _, n := range []int{1, 100} {
 		for _, size := range []int{0, 64, 4096} {
 			t.Run(fmt.Sprintf("%d connections of %d bytes", n, size), func(t *testing.T) {
-				_, addr := running(t, quiet(t))
+				_, addr := serving(t, quiet(t))
 				peers := newPeers(t, n)
-				join(t, addr, peers, n)
-				frame, reply := masked(size)
+				joinPeers(t, addr, peers, n)
+				frame, reply := maskedEcho(size)
 				got := make([]byte, len(reply))
 				echoAll(*peers, frame, got, rounds) // buffers are made once
 				before := mallocs()
@@ -77,16 +78,13 @@ func heapNow() heap {
 // a connection, so that its cycles do not grow with them.
 func TestIdleConnectionsCostTheCollectorNothing(t *testing.T) {
 	const few, many = 500, 2500
-	s, addr := running(t, quiet(t))
+	s, addr := serving(t, quiet(t))
 	peers := newPeers(t, many)
-	frame, reply := masked(64)
+	frame, reply := maskedEcho(64)
 	grow := func(n int) heap {
-		join(t, addr, peers, n)
+		joinPeers(t, addr, peers, n)
 		echoAll(*peers, frame, reply, 1)
-		eventually(t, "nothing unfinished", func() bool {
-			now := s.Stats()
-			return now.Connections == n && now.Busy == 0 && now.Buffered == 0
-		})
+		settled(t, s, n)
 		return heapNow()
 	}
 	before := grow(few)
@@ -94,5 +92,19 @@ func TestIdleConnectionsCostTheCollectorNothing(t *testing.T) {
 	objects, scanned := after.objects-before.objects, after.scanned-before.scanned
 	if objects > 200 || scanned > 16<<10 {
 		t.Errorf("%d more idle connections: %d more objects, %d more bytes to scan", many-few, objects, scanned)
+	}
+}
+
+// settled waits until n connections are there and nothing of them is unfinished.
+func settled(t *testing.T, s *Server, n int) {
+	t.Helper()
+	for deadline := time.Now().Add(peerTimeout); ; {
+		now := s.Stats() // each loop answers between two events
+		if now.Connections == n && now.Busy == 0 && now.Buffered == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("something is unfinished: %+v", now)
+		}
 	}
 }

@@ -127,11 +127,11 @@ func BenchmarkEcho(b *testing.B) {
 	for _, n := range []int{1, 100, 1000} {
 		for _, size := range []int{64, 4096} {
 			name := fmt.Sprintf("conns=%d/size=%d", n, size)
-			frame, reply := masked(size)
+			frame, reply := maskedEcho(size)
 			b.Run(name+"/echo", func(b *testing.B) {
-				_, addr := running(b, quiet(b))
+				_, addr := serving(b, quiet(b))
 				peers := newPeers(b, n)
-				join(b, addr, peers, n)
+				joinPeers(b, addr, peers, n)
 				exchange(b, *peers, frame, reply)
 			})
 			b.Run(name+"/floor", func(b *testing.B) {

@@ -94,8 +94,11 @@ func (c *Config) Validate() error {
 	if c.Jobs < 1 {
 		fail("jobs: %d is not at least 1", c.Jobs)
 	}
+	if c.MaxBuffered < 0 {
+		fail("max buffered: %d is negative", c.MaxBuffered)
+	}
 	if most := descriptors() - reserve; c.MaxConnections < 0 || c.MaxConnections > most {
-		fail("max connections: %d is more than the descriptor limit allows: %d", c.MaxConnections, most)
+		fail("max connections: %d is not from 0 to %d, which the descriptor limit allows", c.MaxConnections, most)
 	}
 	if c.MaxHalfOpen < 0 {
 		fail("max half-open: %d is not at least 0", c.MaxHalfOpen)
@@ -114,6 +117,9 @@ func (c *Config) Validate() error {
 		if wait.d > maxDeadline {
 			fail("%s: %s is more than 240 days", wait.name, wait.d)
 		}
+	}
+	if c.Drain < 0 || c.DrainTimeout < 0 {
+		fail("drain: %s or its timeout, %s, is negative", c.Drain, c.DrainTimeout)
 	}
 	if c.DrainTimeout > 0 && c.DrainTimeout < c.Drain {
 		fail("drain timeout: %s is less than drain, %s", c.DrainTimeout, c.Drain)

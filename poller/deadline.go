@@ -69,8 +69,8 @@ func (l *loop) after(d time.Duration) uint32 {
 
 // nearest keeps the earliest of a connection's deadlines.
 type nearest struct {
-	now, tick uint32
-	what      deadline
+	tick uint32
+	what deadline
 }
 
 func (n *nearest) add(tick uint32, what deadline) {
@@ -82,7 +82,7 @@ func (n *nearest) add(tick uint32, what deadline) {
 // next is the connection's nearest deadline. Nothing of it is kept: what moves
 // a deadline only changes what is computed here.
 func (l *loop) next(fd int, s *slot) nearest {
-	n := nearest{now: l.tick}
+	var n nearest
 	b := l.busyOf(s)
 	switch {
 	case b != nil && b.until != 0:
@@ -103,9 +103,19 @@ func (l *loop) next(fd int, s *slot) nearest {
 		l.nextOpen(fd, s, b, lim, &n)
 	}
 	if l.draining != 0 && !s.ws.Closing() && !s.ws.Ended() {
-		n.add(l.draining+uint32(uint64(ticks(l.srv.conf().Drain))*uint64(s.jitter(fd))>>16), drainDue)
+		n.add(l.leaves(fd, s), drainDue)
 	}
 	return n
+}
+
+// leaves is the tick at which the drain comes to a connection. One whose request
+// may be under way has all the time that there is.
+func (l *loop) leaves(fd int, s *slot) uint32 {
+	over := ticks(l.srv.conf().Drain)
+	if !s.ws.Upgraded() && !s.ws.Served() {
+		return l.draining + over
+	}
+	return l.draining + uint32(uint64(over)*uint64(s.jitter(fd))>>16)
 }
 
 // requestTime is how long the connection may take for a whole request: from
@@ -162,20 +172,20 @@ func (l *loop) tock() error {
 	var count [8]byte
 	_, _ = unix.Read(l.timer, count[:])
 	now := l.srv.now()
-	lag := now - l.tick
+	was := l.tick
 	l.tick = now
 	l.beat.Store(now)
-	l.stats.lag(lag)
-	if lag > lateTicks && !l.late {
-		l.late = true
+	l.stats.lag(now - was)
+	if now-was > lateTicks && l.late == 0 {
+		l.late = was
 		return nil
 	}
-	l.late = false
 	passed := now - l.wheel.last
 	l.due = l.wheel.advance(now, l.due[:0])
 	for _, r := range l.due {
 		l.expire(r, passed)
 	}
+	l.late = 0
 	l.resumeAccept()
 	l.sweepDrain()
 	if now/ticksPerSecond != (now-passed)/ticksPerSecond {
@@ -196,10 +206,16 @@ func (l *loop) expire(r ref, passed uint32) {
 	if !s.is(l) || s.filed != 0 { // it ended, or was filed again, in this tick
 		return
 	}
+	if l.late != 0 && !before(s.heard, l.late) {
+		s.heard = l.tick // its tick stood still while the loop was away: this may be of now
+	}
 	if l.pingPassed(fd, s, passed) {
 		l.call(fd, s, ping)
+		if !s.is(l) { // its socket is gone, and the slot may be another loop's now
+			return
+		}
 	}
-	if n := l.overdue(fd, s, passed); n != never {
+	if n := l.overdue(fd, s); n != never {
 		l.act(fd, s, n)
 	}
 	if s.is(l) && s.filed == 0 {
@@ -218,9 +234,9 @@ func (l *loop) pingPassed(fd int, s *slot, passed uint32) bool {
 	return silent/t > 0 && silent%t < passed
 }
 
-// overdue is a deadline of the connection that has passed. It asks for what was
-// due before the ticks that passed: l.next never tells of a ping in the past.
-func (l *loop) overdue(fd int, s *slot, passed uint32) deadline {
+// overdue is a deadline of the connection that has passed, never a ping: next
+// tells of those to come.
+func (l *loop) overdue(fd int, s *slot) deadline {
 	b := l.busyOf(s)
 	if b != nil && len(b.out) > 0 && l.stalled(fd, s, b) {
 		return stallDue

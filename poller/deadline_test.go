@@ -55,64 +55,63 @@ func TestSpread(t *testing.T) {
 type nextCase struct {
 	name    string
 	limits  func(*Config)
-	plain   bool           // it has not asked for an upgrade
-	prepare func(c client) // at tick 100; what it receives is read
-	adjust  func(c client) // at tick 200
+	plain   bool              // it has not asked for an upgrade
+	prepare func(c stillConn) // at tick 100; what it receives is read
+	adjust  func(c stillConn) // at tick 200
 	want    deadline
-	tick    func(c client) uint32
+	tick    func(c stillConn) uint32
 }
 
-func at(tick uint32) func(client) uint32 { return func(client) uint32 { return tick } }
+func at(tick uint32) func(stillConn) uint32 { return func(stillConn) uint32 { return tick } }
 
-func all(c *Config) {
+func everyLimit(c *Config) {
 	c.Limits.PingInterval, c.Limits.IdleTimeout, c.Limits.MaxLifetime = 50*time.Second, 120*time.Second, time.Hour
 	c.Limits.MessageTimeout, c.Limits.StallTimeout, c.Limits.CloseTimeout = time.Minute, 30*time.Second, 5*time.Second
 	c.HandshakeTimeout, c.HTTPIdle = 10*time.Second, 15*time.Second
 }
 
-func hold(c client) { c.l.call(c.fd, c.slot, func(c *websocket.Conn) error { c.Pause(); return nil }) }
-func fragment(c client) {
+func hold(c stillConn) {
+	c.l.call(c.fd, c.slot, func(c *websocket.Conn) error { c.Pause(); return nil })
+}
+func fragment(c stillConn) {
 	c.sends(ws.MustCompileFrame(ws.MaskFrame(ws.NewFrame(ws.OpText, false, []byte("begun")))))
 }
-func sendAway(c client) { c.l.call(c.fd, c.slot, goAway) }
+func sendAway(c stillConn) { c.l.call(c.fd, c.slot, goAway) }
 
 var nextCases = []nextCase{
-	{name: "request", limits: all, plain: true, want: handshakeOver, tick: at(1000)},
+	{name: "request", limits: everyLimit, plain: true, want: handshakeOver, tick: at(1000)},
 	{name: "request, no bound", plain: true, want: never},
-	{name: "between two requests", limits: all, plain: true,
-		prepare: func(c client) { c.sends([]byte("GET /page HTTP/1.1\r\nHost: x\r\n\r\n")) },
+	{name: "between two requests", limits: everyLimit, plain: true,
+		prepare: func(c stillConn) { c.sends([]byte("GET /page HTTP/1.1\r\nHost: x\r\n\r\n")) },
 		want:    handshakeOver, tick: at(100 + 1500)},
-	{name: "later request begun", limits: all, plain: true,
-		prepare: func(c client) { c.sends([]byte("GET /page HTTP/1.1\r\nHost: x\r\n\r\n")); c.sends([]byte("GET")) },
+	{name: "later request begun", limits: everyLimit, plain: true,
+		prepare: func(c stillConn) { c.sends([]byte("GET /page HTTP/1.1\r\nHost: x\r\n\r\n")); c.sends([]byte("GET")) },
 		want:    handshakeOver, tick: at(100 + 1000)},
 	{name: "no limits", want: never},
-	{name: "ping", limits: all, want: pingDue, tick: func(c client) uint32 { return 100 + spread(50*time.Second, c.jitter(c.fd)) }},
-	{name: "second ping", limits: all, want: pingDue,
-		adjust: func(c client) { c.l.tick = c.heard + 2*spread(50*time.Second, c.jitter(c.fd)) - 1 },
-		tick:   func(c client) uint32 { return 100 + 2*spread(50*time.Second, c.jitter(c.fd)) }},
-	{name: "idle after two pings", limits: all, want: idleOver,
-		adjust: func(c client) { c.l.tick = c.heard + 2*spread(50*time.Second, c.jitter(c.fd)) + 1 },
+	{name: "ping", limits: everyLimit, want: pingDue, tick: func(c stillConn) uint32 { return 100 + spread(50*time.Second, c.jitter(c.fd)) }},
+	{name: "second ping", limits: everyLimit, want: pingDue,
+		adjust: func(c stillConn) { c.l.tick = c.heard + 2*spread(50*time.Second, c.jitter(c.fd)) - 1 },
+		tick:   func(c stillConn) uint32 { return 100 + 2*spread(50*time.Second, c.jitter(c.fd)) }},
+	{name: "idle after two pings", limits: everyLimit, want: idleOver,
+		adjust: func(c stillConn) { c.l.tick = c.heard + 2*spread(50*time.Second, c.jitter(c.fd)) + 1 },
 		tick:   at(100 + 12000)},
-	{name: "lifetime", limits: func(c *Config) { all(c); c.Limits.MaxLifetime = 30 * time.Second }, want: lifetimeOver,
-		tick: func(c client) uint32 { return spread(30*time.Second, c.jitter(c.fd)) }},
-	{name: "held: ping and idle rest", limits: all, prepare: hold, want: lifetimeOver,
-		tick: func(c client) uint32 { return spread(time.Hour, c.jitter(c.fd)) }},
-	{name: "message", limits: func(c *Config) { all(c); c.Limits.MessageTimeout = 5 * time.Second }, prepare: fragment, want: messageOver, tick: at(100 + 500)},
-	{name: "message, not read for its backlog", limits: func(c *Config) { all(c); c.Limits.MessageTimeout = 5 * time.Second }, prepare: fragment,
-		adjust: func(c client) { c.l.busyOf(c.slot).full = true },
-		want:   pingDue, tick: func(c client) uint32 { return 100 + spread(50*time.Second, c.jitter(c.fd)) }},
-	{name: "backlog", limits: all, adjust: func(c client) { c.l.work(c.fd, c.slot).out = c.l.pool.get(1)[:1] }, want: stallDue, tick: at(200 + stallLook)},
-	{name: "backlog, no stall time", adjust: func(c client) { c.l.work(c.fd, c.slot).out = c.l.pool.get(1)[:1] }, want: never},
-	{name: "earlier backlog", limits: all, adjust: func(c client) { c.l.work(c.fd, c.slot).progress = c.l.tick }, want: memoryOver, tick: at(200 + backlogMemory + 1)},
-	{name: "closing", limits: all, prepare: sendAway, want: closeOver, tick: at(100 + 500)},
-	{name: "closing while draining", limits: func(c *Config) { all(c); c.Drain = time.Second }, prepare: sendAway,
-		adjust: func(c client) { c.l.draining = c.l.tick }, want: closeOver, tick: at(100 + 500)},
-	{name: "draining", limits: func(c *Config) { all(c); c.Drain = 8 * time.Second }, want: drainDue,
-		adjust: func(c client) { c.l.draining = c.l.tick },
-		tick:   func(c client) uint32 { return 200 + 800*c.jitter(c.fd)>>16 }},
-	{name: "draining a request", limits: func(c *Config) { all(c); c.Drain = 5 * time.Second }, plain: true, want: drainDue,
-		adjust: func(c client) { c.l.draining = c.l.tick },
-		tick:   func(c client) uint32 { return 200 + 500*c.jitter(c.fd)>>16 }},
+	{name: "lifetime", limits: func(c *Config) { everyLimit(c); c.Limits.MaxLifetime = 30 * time.Second }, want: lifetimeOver,
+		tick: func(c stillConn) uint32 { return spread(30*time.Second, c.jitter(c.fd)) }},
+	{name: "held: ping and idle rest", limits: everyLimit, prepare: hold, want: lifetimeOver,
+		tick: func(c stillConn) uint32 { return spread(time.Hour, c.jitter(c.fd)) }},
+	{name: "message", limits: func(c *Config) { everyLimit(c); c.Limits.MessageTimeout = 5 * time.Second }, prepare: fragment, want: messageOver, tick: at(100 + 500)},
+	{name: "message, not read for its backlog", limits: func(c *Config) { everyLimit(c); c.Limits.MessageTimeout = 5 * time.Second }, prepare: fragment,
+		adjust: func(c stillConn) { c.l.busyOf(c.slot).full = true },
+		want:   pingDue, tick: func(c stillConn) uint32 { return 100 + spread(50*time.Second, c.jitter(c.fd)) }},
+	{name: "backlog", limits: everyLimit, adjust: func(c stillConn) { c.l.work(c.fd, c.slot).out = c.l.pool.get(1)[:1] }, want: stallDue, tick: at(200 + stallLook)},
+	{name: "backlog, no stall time", adjust: func(c stillConn) { c.l.work(c.fd, c.slot).out = c.l.pool.get(1)[:1] }, want: never},
+	{name: "earlier backlog", limits: everyLimit, adjust: func(c stillConn) { c.l.work(c.fd, c.slot).progress = c.l.tick }, want: memoryOver, tick: at(200 + backlogMemory + 1)},
+	{name: "closing", limits: everyLimit, prepare: sendAway, want: closeOver, tick: at(100 + 500)},
+	{name: "closing while draining", limits: func(c *Config) { everyLimit(c); c.Drain = time.Second }, prepare: sendAway,
+		adjust: func(c stillConn) { c.l.draining = c.l.tick }, want: closeOver, tick: at(100 + 500)},
+	{name: "draining", limits: func(c *Config) { everyLimit(c); c.Drain = 8 * time.Second }, want: drainDue,
+		adjust: func(c stillConn) { c.l.draining = c.l.tick },
+		tick:   func(c stillConn) uint32 { return 200 + 800*c.jitter(c.fd)>>16 }},
 }
 
 func TestNext(t *testing.T) {

@@ -38,6 +38,7 @@ func (l *loop) sweepDrain() {
 // cutAll ends every connection of the loop at once.
 func (l *loop) cutAll() {
 	l.beginDrain()
+	l.cutting = true
 	for fd := range l.table.top() {
 		if s := l.table.at(fd); s != nil && s.is(l) {
 			l.cut(fd, s, websocket.ErrGoingAway)
@@ -45,10 +46,11 @@ func (l *loop) cutAll() {
 	}
 }
 
-// stopped ends Polling when the server stops and nothing is left. A connection
-// that is on its way here counts already.
+// stopped ends Polling when the server stops and nothing is left: a listener
+// of another loop may still hand connections over, and one that is on its way
+// here counts already.
 func (l *loop) stopped() error {
-	if l.draining != 0 && l.count.Load() == 0 {
+	if l.draining != 0 && l.srv.serving.Load() == 0 && l.count.Load() == 0 {
 		return errors.ErrEngineShutdown
 	}
 	return nil

@@ -11,8 +11,8 @@ import (
 	"echogate/poller/websocket"
 )
 
-// frames are the frames that the loop has sent to a client.
-func (c client) frames() []ws.Frame {
+// frames are the frames that the loop has sent to a connection.
+func (c stillConn) frames() []ws.Frame {
 	c.t.Helper()
 	var all []ws.Frame
 	for r := bytes.NewBuffer(c.receives()); r.Len() > 0; {
@@ -26,7 +26,7 @@ func (c client) frames() []ws.Frame {
 }
 
 // want compares what the loop has sent with opcodes.
-func (c client) want(what string, ops ...ws.OpCode) []ws.Frame {
+func (c stillConn) want(what string, ops ...ws.OpCode) []ws.Frame {
 	c.t.Helper()
 	got := c.frames()
 	same := len(got) == len(ops)
@@ -163,9 +163,9 @@ func TestExpireOfStaleEntry(t *testing.T) {
 	}
 }
 
-// TestStall: a backlog ends its connection unless the socket takes bytes or the
+// TestStalledAndSlow: a backlog ends its connection unless the socket takes bytes or the
 // peer's kernel acknowledges some.
-func TestStall(t *testing.T) {
+func TestStalledAndSlow(t *testing.T) {
 	l := still(t, limited(func(c *Config) { c.Limits.StallTimeout, c.Limits.HighWater = 3*time.Second, -1 }))
 	c := open(t, l)
 	fill := func(c *websocket.Conn) error { return c.Send(ws.OpBinary, make([]byte, 1<<20)) }

@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -32,33 +33,48 @@ type listener struct {
 	pause  time.Duration // the next pause
 }
 
-// listen opens the socket of address, "host:port", "[host]:port" or ":port",
-// which is dual-stack where the machine has IPv6.
+// listen opens the socket of address.
 func listen(address string) (*listener, error) {
+	addr, err := parseListen(address)
+	if err != nil {
+		return nil, fmt.Errorf("poller: listen address %q: %w", address, err)
+	}
+	if addr.Addr().IsValid() {
+		ln, err := bind(addr, false)
+		return ln, listenError(address, err)
+	}
+	ln, err := bind(netip.AddrPortFrom(netip.IPv6Unspecified(), addr.Port()), true)
+	if err == unix.EAFNOSUPPORT || err == unix.EADDRNOTAVAIL { // no IPv6 here
+		ln, err = bind(netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Port()), false)
+	}
+	return ln, listenError(address, err)
+}
+
+// parseListen reads "host:port", "[host]:port" or ":port", which is dual-stack
+// where the machine has IPv6: its Addr is the zero value.
+func parseListen(address string) (addr netip.AddrPort, err error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return nil, fmt.Errorf("poller: listen address %q: want host:port: %w", address, err)
+		return addr, fmt.Errorf("want host:port: %w", err)
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
-		return nil, fmt.Errorf("poller: listen address %q: port must be a number from 0 to 65535", address)
+		return addr, errors.New("port must be a number from 0 to 65535")
 	}
-	if host == "" {
-		ln, err := bind(netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(number)), true)
-		if err == unix.EAFNOSUPPORT || err == unix.EADDRNOTAVAIL { // no IPv6 here
-			ln, err = bind(netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(number)), false)
-		}
-		return ln, listenError(address, err)
-	}
-	if host == "localhost" {
+	switch host {
+	case "":
+		return netip.AddrPortFrom(netip.Addr{}, uint16(number)), nil
+	case "localhost":
 		host = "127.0.0.1"
 	}
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
-		return nil, fmt.Errorf("poller: listen address %q: host must be an IP address, localhost or empty", address)
+		return addr, errors.New("host must be an IP address, localhost or empty")
 	}
-	ln, err := bind(netip.AddrPortFrom(ip, uint16(number)), false)
-	return ln, listenError(address, err)
+	if ip.Zone() != "" && zone(ip) == 0 {
+		return addr, fmt.Errorf("no interface %q", ip.Zone())
+	}
+	return netip.AddrPortFrom(ip.Unmap(), uint16(number)), nil
 }
 
 func listenError(address string, err error) error {
@@ -96,6 +112,7 @@ func bind(addr netip.AddrPort, dual bool) (*listener, error) {
 	return adoptListener(fd)
 }
 
+// zone is the index of the interface that an address of one link is on; 0: none.
 func zone(a netip.Addr) uint32 {
 	if n, err := strconv.ParseUint(a.Zone(), 10, 32); err == nil {
 		return uint32(n)
@@ -248,44 +265,57 @@ func (l *loop) adopt(fd int, verdict admission) {
 		l.finish(fd, s, websocket.ErrReset)
 		return
 	}
+	if l.cutting {
+		l.cut(fd, s, websocket.ErrGoingAway)
+		return
+	}
 	l.schedule(fd, s)
 }
 
 // stopListening takes what the kernel has accepted already, then closes the
-// listeners. They leave the poller first: while another process holds the same
-// socket epoll would go on to report a dead number.
+// listeners.
 func (l *loop) stopListening() {
 	for _, ln := range l.listeners {
-		if ln.paused == 0 {
-			for range backlogSize / acceptBatch {
-				before := l.stats.Accepted
-				if l.accept(ln); l.stats.Accepted == before {
-					break
-				}
+		for range backlogSize / acceptBatch {
+			before := l.stats.Accepted
+			if ln.paused != 0 {
+				break
 			}
+			if l.accept(ln); l.stats.Accepted == before {
+				break
+			}
+		}
+	}
+	l.leaveListeners()
+}
+
+// leaveListeners closes the listeners. They leave the poller first: while
+// another process holds the same socket epoll would go on to report a dead
+// number.
+func (l *loop) leaveListeners() {
+	for _, ln := range l.listeners {
+		if ln.paused == 0 {
 			_ = l.poll.Delete(ln.fd)
 		}
+		l.srv.mu.Lock() // Sockets reads the number
 		_ = unix.Close(ln.fd)
 		ln.fd = -1
+		l.srv.mu.Unlock()
+		l.srv.serving.Add(-1)
 	}
 	l.listeners = nil
 }
 
 // sameAddress reports whether the listener stands for a configured address.
 func sameAddress(ln *listener, address string) bool {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
+	want, err := parseListen(address)
+	tcp, ok := ln.addr.(*net.TCPAddr)
+	if err != nil || !ok || tcp.Port != int(want.Port()) {
 		return false
 	}
-	have, ok := ln.addr.(*net.TCPAddr)
-	if !ok || port != strconv.Itoa(have.Port) {
-		return false
+	if !want.Addr().IsValid() {
+		return tcp.IP.IsUnspecified()
 	}
-	switch host {
-	case "":
-		return have.IP.IsUnspecified()
-	case "localhost":
-		return have.IP.Equal(net.IPv4(127, 0, 0, 1))
-	}
-	return have.IP.Equal(net.ParseIP(host))
+	have := tcp.AddrPort().Addr().Unmap()
+	return have.WithZone("") == want.Addr().WithZone("") && zone(have) == zone(want.Addr())
 }

@@ -49,9 +49,9 @@ type loop struct {
 	owner
 	head      []byte // output of the read under way that leaves before Receive's
 	vec       vector
-	armed     bool // the timer runs
-	chained   bool // the turn reads a second time
-	late      bool // the last tick was very late: expiries wait for one more
+	armed     bool   // the timer runs
+	chained   bool   // the turn reads a second time
+	late      uint32 // the tick before a very late one: expiries wait for one more; 0: none
 	wheel     wheel
 	due       []ref
 	busys     []*busy // by slot.busy; the first is never used
@@ -66,6 +66,7 @@ type loop struct {
 	lobby     []note // connections that have not upgraded, the oldest first; some have since, or have ended
 	draining  uint32 // tick at which draining began; 0: not draining
 	sweep     int    // next descriptor to be filed again for the drain
+	cutting   bool   // all connections were cut: so is who comes after
 	stats     Stats
 	names     []uint16 // numbers of the routes' patterns
 
@@ -148,7 +149,7 @@ func (l *loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 	if s == nil || !s.is(l) {
 		return l.special(fd, ev)
 	}
-	if s.busy != 0 || ev != unix.EPOLLIN|unix.EPOLLOUT {
+	if s.busy != 0 || ev != unix.EPOLLIN|unix.EPOLLOUT || s.ws.Held() {
 		l.unusual(fd, s, ev)
 		return nil
 	}
@@ -227,6 +228,10 @@ const controlWindow = 10 * ticksPerSecond
 // says more than readable.
 func (l *loop) unusual(fd int, s *slot, ev netpoll.IOEvent) {
 	sure := ev&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) == 0
+	if ev&unix.EPOLLERR != 0 && s.ws.Held() { // reset: there is nobody to go on for
+		l.finish(fd, s, websocket.ErrReset)
+		return
+	}
 	b := l.busyOf(s)
 	if b == nil {
 		if sure && ev&unix.EPOLLIN == 0 {
@@ -250,6 +255,9 @@ func (l *loop) unusual(fd int, s *slot, ev netpoll.IOEvent) {
 // that an event for it came just now and that a short read empties the socket.
 func (l *loop) read(fd int, s *slot, sure bool) {
 	b := l.busyOf(s)
+	if b == nil && s.ws.Held() {
+		b = l.work(fd, s) // it has to know that an edge has passed
+	}
 	if b != nil {
 		switch {
 		case b.until != 0 && b.linger > 0:
@@ -374,16 +382,4 @@ func (l *loop) nothing(fd int, s *slot, n int, errno syscall.Errno) {
 	default:
 		l.finish(fd, s, websocket.ErrReset)
 	}
-}
-
-// endOfStream ends a connection whose peer has sent FIN: what is owed to it is
-// sent before (half-close), what it had begun is dropped.
-func (l *loop) endOfStream(fd int, s *slot) {
-	b := l.busyOf(s)
-	if b == nil || len(b.out) == 0 {
-		l.finish(fd, s, websocket.ErrEOF)
-		return
-	}
-	b.pending = false
-	l.ending(fd, s, finClose, websocket.ErrEOF)
 }

@@ -162,6 +162,7 @@ func (j *jobs) next() func() {
 		return nil
 	}
 	f := j.waiting[0]
+	j.waiting[0] = nil // what it holds must not outlive it
 	j.waiting = j.waiting[1:]
 	return f
 }

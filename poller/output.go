@@ -210,12 +210,24 @@ func (l *loop) failed(fd int, s *slot, err error) {
 	if errors.As(err, &refusal) {
 		l.stats.Rejected[refusal.Label]++
 	}
+	l.report(err)
 	if errors.As(err, &end) && end.Peer {
 		l.ending(fd, s, finClose, end)
 		return
 	}
-	l.report(err)
 	l.ending(fd, s, finLinger, end)
+}
+
+// endOfStream ends a connection whose peer has sent FIN: what is owed to it is
+// sent before (half-close), what it had begun is dropped.
+func (l *loop) endOfStream(fd int, s *slot) {
+	b := l.busyOf(s)
+	if b == nil || len(b.out) == 0 {
+		l.finish(fd, s, websocket.ErrEOF)
+		return
+	}
+	b.pending = false
+	l.ending(fd, s, finClose, websocket.ErrEOF)
 }
 
 // ending ends the connection once its backlog is sent.

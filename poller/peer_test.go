@@ -3,6 +3,7 @@ package poller
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"net"
 	"net/netip"
 	"testing"
@@ -21,8 +22,8 @@ import (
 const hello = "GET /echo HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 
-// patience is how long a peer waits for what must come.
-const patience = 30 * time.Second
+// peerTimeout is how long a peer waits for what must come.
+const peerTimeout = 30 * time.Second
 
 func echo(c *websocket.Conn, op ws.OpCode, p []byte) error { return c.Send(op, p) }
 
@@ -40,11 +41,12 @@ func quiet(tb testing.TB) Config {
 	}
 	config := Default(routes)
 	config.Listen, config.Loops, config.Drain = []string{"127.0.0.1:0"}, 1, 0
+	config.Log = slog.New(slog.DiscardHandler)
 	return config
 }
 
-// running starts a server that is cut when the test ends.
-func running(tb testing.TB, config Config) (*Server, netip.AddrPort) {
+// serving starts a server that is cut when the test ends.
+func serving(tb testing.TB, config Config) (*Server, netip.AddrPort) {
 	tb.Helper()
 	s, err := New(config)
 	if err != nil {
@@ -80,8 +82,8 @@ func newPeers(tb testing.TB, n int) *[]peer {
 	return &all
 }
 
-// join adds upgraded peers until there are n.
-func join(tb testing.TB, addr netip.AddrPort, all *[]peer, n int) {
+// joinPeers adds upgraded peers until there are n.
+func joinPeers(tb testing.TB, addr netip.AddrPort, all *[]peer, n int) {
 	tb.Helper()
 	for len(*all) < n {
 		p := dial(tb, addr)
@@ -97,7 +99,7 @@ func dial(tb testing.TB, addr netip.AddrPort) peer {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	wait := unix.NsecToTimeval(patience.Nanoseconds())
+	wait := unix.NsecToTimeval(peerTimeout.Nanoseconds())
 	for _, err := range []error{
 		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &wait),
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
@@ -144,21 +146,9 @@ func (p peer) read(b []byte) {
 	}
 }
 
-// masked is a client's binary frame with a payload of size bytes, and what a
+// maskedEcho is a client's binary frame with a payload of size bytes, and what a
 // server that echoes answers.
-func masked(size int) (frame, reply []byte) {
+func maskedEcho(size int) (frame, reply []byte) {
 	f := ws.MaskFrame(ws.NewBinaryFrame(bytes.Repeat([]byte{'x'}, size)))
 	return ws.MustCompileFrame(f), ws.MustCompileFrame(ws.NewBinaryFrame(bytes.Repeat([]byte{'x'}, size)))
-}
-
-// eventually waits for a condition that the server brings about.
-func eventually(tb testing.TB, what string, ok func() bool) {
-	tb.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); !ok(); <-tick.C {
-		if time.Now().After(deadline) {
-			tb.Fatalf("%s: not after %s", what, patience)
-		}
-	}
 }

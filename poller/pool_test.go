@@ -6,8 +6,8 @@ import (
 	"unsafe"
 )
 
-// start is where a buffer's memory begins.
-func start(b []byte) *byte { return unsafe.SliceData(b) }
+// memoryAt is where a buffer's memory begins.
+func memoryAt(b []byte) *byte { return unsafe.SliceData(b) }
 
 func TestPoolGivesRoom(t *testing.T) {
 	for _, tt := range []struct{ n, capacity int }{
@@ -28,7 +28,7 @@ func TestPoolGivesRoom(t *testing.T) {
 		if p.out != 0 {
 			t.Errorf("get(%d), put: %d bytes are out", tt.n, p.out)
 		}
-		if again := p.get(tt.n); start(again) != start(b) || len(again) != 0 {
+		if again := p.get(tt.n); memoryAt(again) != memoryAt(b) || len(again) != 0 {
 			t.Errorf("get(%d): what was put back is not given out again, empty", tt.n)
 		}
 	}
@@ -56,10 +56,10 @@ func TestPoolModel(t *testing.T) {
 			if cap(b) < n || len(b) != 0 {
 				t.Fatalf("get(%d): length %d, capacity %d", n, len(b), cap(b))
 			}
-			if _, taken := out[start(b)]; taken {
+			if _, taken := out[memoryAt(b)]; taken {
 				t.Fatalf("get(%d): memory that is in use was given out", n)
 			}
-			out[start(b)] = b
+			out[memoryAt(b)] = b
 			bytes += cap(b)
 		case 9:
 			if rng.IntN(100) == 0 {

@@ -40,13 +40,14 @@ type Server struct {
 	away      atomic.Uint64 // times that a loop was away
 	refused   atomic.Int32  // connections above the cap, whose request will be refused
 	starved   atomic.Int32  // listeners that are paused
+	serving   atomic.Int32  // listeners that are open: any of them may hand a connection to any loop
 	relief    atomic.Bool   // a descriptor was freed since
 	once      sync.Once
 	err       error      // why the server failed
 	reloading sync.Mutex // guards version and inUse
 	version   uint16     // of the newest routes
 	inUse     []uint16   // versions that connections had at the last reload
-	mu        sync.Mutex // guards names and last
+	mu        sync.Mutex // guards names, last and the closing of listeners
 	names     []string   // patterns of all tables there were
 	last      Stats      // when the loops have ended
 }
@@ -103,6 +104,7 @@ func (s *Server) open() error {
 		if err := s.loops[i%len(s.loops)].serve(ln); err != nil {
 			return err
 		}
+		s.serving.Add(1)
 	}
 	return nil
 }
@@ -211,6 +213,7 @@ func (s *Server) Run(ctx context.Context) error {
 		s.stop()
 	case <-s.dead:
 		s.Cut()
+	case <-s.ended: // by Cut
 	}
 	if !s.wait(s.ended) {
 		return errors.New("poller: a loop did not stop: a handler blocks it")

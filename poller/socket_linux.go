@@ -2,6 +2,7 @@ package poller
 
 import (
 	"net/netip"
+	"strconv"
 	"syscall"
 	"unsafe"
 
@@ -97,7 +98,11 @@ func addrPort(sa unix.Sockaddr) netip.AddrPort {
 	case *unix.SockaddrInet4:
 		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
 	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
+		ip := netip.AddrFrom16(a.Addr).Unmap()
+		if a.ZoneId != 0 { // an address of one link
+			ip = ip.WithZone(strconv.FormatUint(uint64(a.ZoneId), 10))
+		}
+		return netip.AddrPortFrom(ip, uint16(a.Port))
 	}
 	return netip.AddrPort{}
 }

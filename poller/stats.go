@@ -36,7 +36,7 @@ type Stats struct {
 	LateTicks     uint64                    // ticks that came 100 ms late or more
 	MaxLag        uint32                    // the latest tick so far, in ms
 	Lag           [LagBuckets]uint64        // ticks, by how late they came: see LagBounds
-	LagSum        time.Duration             // how late all of them came together
+	LagSum        uint64                    // how late all of them came together, in ms
 	LoopsAway     uint64                    // times that a loop was away for longer than Config.LoopWarn
 	LogSuppressed uint64                    // log lines that were left out, being too many
 
@@ -69,7 +69,7 @@ func (s *Stats) lag(ticks uint32) {
 		i++
 	}
 	s.Lag[i]++
-	s.LagSum += late
+	s.LagSum += uint64(late.Milliseconds())
 	s.MaxLag = max(s.MaxLag, uint32(late.Milliseconds()))
 	if ticks > ticksPerSecond/10 {
 		s.LateTicks++
@@ -96,6 +96,8 @@ func (s *Stats) add(o *Stats) {
 		s.Lag[i] += n
 	}
 	s.LagSum += o.LagSum
+	s.LoopsAway += o.LoopsAway
+	s.LogSuppressed += o.LogSuppressed
 	s.MaxLag = max(s.MaxLag, o.MaxLag)
 	s.Connections += o.Connections
 	s.HalfOpen += o.HalfOpen

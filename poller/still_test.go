@@ -29,8 +29,8 @@ func still(t *testing.T, edit func(*Config)) *loop {
 	return s.loops[0]
 }
 
-// client is one end of a connection whose other end is the loop's.
-type client struct {
+// stillConn is one end of a connection whose other end is the loop's.
+type stillConn struct {
 	*slot
 	l        *loop
 	t        *testing.T
@@ -38,7 +38,7 @@ type client struct {
 }
 
 // connect gives the loop a connection that has sent nothing.
-func connect(t *testing.T, l *loop) client {
+func connect(t *testing.T, l *loop) stillConn {
 	t.Helper()
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -47,13 +47,13 @@ func connect(t *testing.T, l *loop) client {
 	t.Cleanup(func() { _ = unix.Close(pair[1]) })
 	l.count.Add(1)
 	l.halfOpen.Add(1)
-	c := client{l.table.make(pair[0]), l, t, pair[0], pair[1]}
+	c := stillConn{l.table.make(pair[0]), l, t, pair[0], pair[1]}
 	l.adopt(c.fd, admitted)
 	return c
 }
 
 // open gives the loop a connection that has got its 101.
-func open(t *testing.T, l *loop) client {
+func open(t *testing.T, l *loop) stillConn {
 	t.Helper()
 	c := connect(t, l)
 	c.sends([]byte(hello))
@@ -65,7 +65,7 @@ func open(t *testing.T, l *loop) client {
 }
 
 // sends writes to the loop's end, and has the loop read.
-func (c client) sends(b []byte) {
+func (c stillConn) sends(b []byte) {
 	c.t.Helper()
 	if n, err := unix.Write(c.peer, b); n != len(b) || err != nil {
 		c.t.Fatalf("wrote %d of %d bytes: %v", n, len(b), err)
@@ -76,7 +76,7 @@ func (c client) sends(b []byte) {
 }
 
 // receives is what the loop has sent.
-func (c client) receives() []byte {
+func (c stillConn) receives() []byte {
 	var all []byte
 	for b := make([]byte, 64<<10); ; {
 		n, err := unix.Read(c.peer, b)

@@ -11,7 +11,6 @@ import (
 type timer struct {
 	link
 	fd  int
-	gen uint32
 	use uint32 // how often this place was used: tells a stale Timer
 	f   func(*websocket.Conn) error
 
@@ -31,7 +30,7 @@ func (l *loop) newTimer(fd int, s *slot, d time.Duration, f func(*websocket.Conn
 	}
 	b := l.work(fd, s)
 	t := &l.timers[id]
-	t.fd, t.gen, t.f = fd, s.generation(), f
+	t.fd, t.f = fd, f
 	t.nextOf = b.timers
 	if b.timers != 0 {
 		l.timers[b.timers].prevOf = id

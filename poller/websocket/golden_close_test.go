@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -60,9 +61,10 @@ func lifecycleCases(add func(golden)) {
 	}
 	// A close that is ours: data that crosses it is dropped, the answer ends it.
 	shuts := func(why CloseError, code ws.StatusCode) func(t *testing.T, p *peer) {
-		return func(_ *testing.T, p *peer) {
+		return func(t *testing.T, p *peer) {
 			p.call(func(c *Conn) error { return c.Shut(why) })
-			p.feed([]byte(text("crossing") + ping("crossing") + closes(code, "")))
+			p.feed([]byte(text("crossing") + begin("cross") + ping("crossing") + last("ing") + closes(code, "")))
+			checkPeerClosed(t, p)
 		}
 	}
 	hello := turn{text("Hello"), echoed("Hello")}
@@ -98,7 +100,22 @@ func lifecycleCases(add func(golden)) {
 				t.Error("a message that will not be delivered is held until the peer answers")
 			}
 			p.feed([]byte(middle(large)[90<<10:] + last(large) + closes(1001, "")))
+			checkPeerClosed(t, p)
+		}},
+		{id: "L8", name: "in a kept frame", turns: []turn{hello, {text("crossing")[:10], ""}}, code: 1001, cause: CauseGoingAway, then: func(t *testing.T, p *peer) {
+			p.call(func(c *Conn) error { return c.Shut(ErrGoingAway) })
+			p.feed([]byte(text("crossing")[10:] + closes(1001, "")))
+			checkPeerClosed(t, p)
 		}},
 		{id: "L9", turns: []turn{hello, {split(firstText, "abc", 1), echoed("abc")}, {ping(""), ponged("")}, {text(large), echoed(large)}}},
 	})
+}
+
+// checkPeerClosed: both close frames are exchanged, and the peer's was the last.
+func checkPeerClosed(t *testing.T, p *peer) {
+	t.Helper()
+	var e CloseError
+	if !errors.As(p.err, &e) || !e.Peer {
+		t.Errorf("got %v, want the peer's answer", p.err)
+	}
 }

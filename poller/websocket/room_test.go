@@ -1,0 +1,171 @@
+package websocket
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/gobwas/ws"
+)
+
+// What Receive leaves to the mover is an unfinished frame of at most 64 KiB,
+// header included. A longer one has memory of its own from its first byte.
+func TestKept(t *testing.T) {
+	for size, want := range map[int]int{1: 6, tailMax - 8: tailMax - 1, tailMax - 7: 0, tailMax: 0} {
+		p := limited(t, Limits{})
+		in := blob(letters(size))
+		p.feed([]byte(in[:len(in)-1]))
+		own := p.work != nil && p.work.Holds()
+		if len(p.kept) != want || own != (want == 0) {
+			t.Errorf("%d bytes: the mover keeps %d, want %d; in memory of its own: %v", size, len(p.kept), want, own)
+		}
+		p.end(t, ErrEOF)
+	}
+}
+
+// Room is there while a large frame is under way, and only then.
+func TestRoom(t *testing.T) {
+	p := limited(t, Limits{})
+	room := func() (int, bool) { b, all := p.Room(); return len(b), all }
+	if n, _ := room(); n != 0 {
+		t.Errorf("idle: %d bytes", n)
+	}
+	large := text(letters(200_000))
+	p.feed([]byte(large[:14]))
+	if n, all := room(); n == 0 || n > 16*(headroom+1) || all {
+		t.Errorf("after the header: %d bytes, all %v", n, all)
+	}
+	p.feed([]byte(large[14:20_000]))
+	if n, all := room(); n != 200_000-20_000+14 || !all {
+		t.Errorf("after 20,000 bytes: %d bytes, all %v", n, all)
+	}
+	p.feed([]byte(large[20_000 : len(large)-roomMin+1]))
+	if n, _ := room(); n != 0 {
+		t.Errorf("before a short rest: %d bytes", n)
+	}
+	p.feed([]byte(large[len(large)-roomMin+1:]))
+	if string(p.out) != echoed(letters(200_000)) {
+		t.Errorf("got %s", brief(p.out))
+	}
+	p.feed([]byte(large[:30_000]))
+	p.call(func(c *Conn) error { return c.Close(1000, "") })
+	if n, _ := room(); n != 0 || p.loop.buffers != 0 {
+		t.Errorf("closing: %d bytes, %d buffers held", n, p.loop.buffers)
+	}
+	p.end(t, ErrCloseTimeout)
+}
+
+// What Filled returns stays as it is while Receive takes what came behind.
+func TestFilledThenReceive(t *testing.T) {
+	large := letters(100_000)
+	for name, behind := range map[string]string{"nothing": "", "a message": text("x"), "a large one": text(large)} {
+		p := limited(t, Limits{})
+		p.feed([]byte(text(large)[:50_000]))
+		before := p.loop.alloced
+		room, all := p.Room()
+		if !all {
+			t.Fatal("the rest does not fit")
+		}
+		n := copy(room, text(large)[50_000:])
+		head, err := p.Filled(n)
+		if err != nil || len(head) == 0 {
+			t.Fatal(err, len(head))
+		}
+		in := []byte(behind)
+		used, out, err := p.Receive(in)
+		if err != nil || string(head) != echoed(large) {
+			t.Errorf("%s behind: got %v, %s", name, err, brief(head))
+		}
+		p.out = append(p.out, out...)
+		p.rest()
+		p.kept = bytes.Clone(in[used:])
+		p.feed(nil)
+		if want := reply(behind); string(p.out) != want || p.loop.buffers != 0 {
+			t.Errorf("%s behind: got %s, %d buffers held", name, brief(p.out), p.loop.buffers)
+		}
+		if took := p.loop.alloced - before; took > 100_000+100 {
+			t.Errorf("%s behind: took %d bytes, so a large reply was copied", name, took)
+		}
+	}
+}
+
+// reply is what an echo answers a text frame of a client.
+func reply(frame string) string {
+	if frame == "" {
+		return ""
+	}
+	f := []byte(frame[len(header(frame)):])
+	ws.Cipher(f, sampleMask, 0)
+	return echoed(string(f))
+}
+
+// A large reply waits until what is in front of it was sent, rather than being
+// copied behind it.
+func TestLargeReplyIsNotCopied(t *testing.T) {
+	large := letters(100_000)
+	p := limited(t, Limits{})
+	p.loop.alloced = 0
+	p.feed([]byte(text("in front") + text(large) + ping("") + text(large)))
+	if want := echoed("in front") + echoed(large) + ponged("") + echoed(large); string(p.out) != want {
+		t.Errorf("got %s", brief(p.out))
+	}
+	if p.loop.alloced > 2*100_000+100 {
+		t.Errorf("took %d bytes for two messages of 100,000", p.loop.alloced)
+	}
+}
+
+// Text is checked once: what was found to be good is not looked at again.
+func TestCheckedOnce(t *testing.T) {
+	p := limited(t, Limits{})
+	p.feed([]byte(text("1234\u00b5\u03ba67")[:6+5]))
+	if p.work.checked != 4 {
+		t.Errorf("%d bytes are known to be good, want those in front of the unfinished rune", p.work.checked)
+	}
+	p = limited(t, Limits{})
+	p.feed([]byte(begin("1234") + middle("5\xe1\xbd")))
+	if p.work.checked != 5 {
+		t.Errorf("%d bytes of the fragments are known to be good, want 5", p.work.checked)
+	}
+	p.end(t, ErrEOF)
+}
+
+// Text that is spoiled in a large frame fails in Filled, with the byte.
+func TestFilledFails(t *testing.T) {
+	bad := letters(100_000) + "\xff" + letters(50_000)
+	p := limited(t, Limits{})
+	p.room = true
+	at := 14 + 100_000
+	p.feed([]byte(text(bad)[:50_000]))
+	p.feed([]byte(text(bad)[50_000:at]))
+	if p.err != nil {
+		t.Fatal(p.err)
+	}
+	if p.feed([]byte(text(bad)[at : at+1])); string(p.out) != closed(1007, "invalid UTF-8") {
+		t.Errorf("got %v, %s", p.err, brief(p.out))
+	}
+	p.end(t, ErrReset)
+}
+
+// A large reply is sent from the message's own memory and goes alone; Flush
+// sends what there is so far.
+func TestFlush(t *testing.T) {
+	large := letters(100_000)
+	p := upgraded(t, mustCompile(t, map[string]Route{"/echo": {Message: func(c *Conn, op ws.OpCode, p []byte) error {
+		return firstOf(c.Send(op, p), c.Flush(), c.Send(op, []byte("behind")))
+	}}}))
+	for _, payload := range []string{"small", large} {
+		in := []byte(text(payload) + text("x"))
+		_, out, err := p.Receive(in)
+		flushed := string(p.loop.flushed)
+		if want := echoed(payload); err != nil || flushed[:len(want)] != want {
+			t.Errorf("flushed %s, %v", brief(p.loop.flushed), err)
+		}
+		if rest := string(p.loop.flushed[len(echoed(payload)):]) + string(out); rest != echoed("behind")+echoed("x")+echoed("behind") {
+			t.Errorf("got %q behind", rest)
+		}
+		p.loop.flushed = nil
+		p.rest()
+	}
+	if p.loop.buffers != 0 {
+		t.Errorf("%d buffers are held", p.loop.buffers)
+	}
+}
