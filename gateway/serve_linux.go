@@ -23,8 +23,14 @@ import (
 func serve(c *Config, again func() (*Config, error), env func(string) (string, bool), errOut io.Writer) int {
 	// Registered first, so that a signal during the start is not lost.
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR2)
 	defer signal.Stop(signals)
+	// Remembered before anybody replaces the file.
+	program, err := os.Executable()
+	if err != nil {
+		fmt.Fprintf(errOut, "echogate: %v\n", err)
+		return exitFailed
+	}
 
 	level := new(slog.LevelVar)
 	level.Set(c.LogLevel)
@@ -38,22 +44,31 @@ func serve(c *Config, again func() (*Config, error), env func(string) (string, b
 	logStart(c, s, log)
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	g := &gateway{Server: s, config: c, again: again, level: level, log: log, stop: stop, ended: make(chan error, 1)}
+	g := &gateway{
+		Server: s, config: c, again: again, level: level, log: log, program: program,
+		stop: stop, ended: make(chan error, 1), taken: make(chan successor, 1),
+	}
 	go func() { g.ended <- s.Run(ctx) }()
+	if err := tellReady(env); err != nil {
+		log.Warn("readiness not told", "err", err)
+	}
 	return g.wait(signals)
 }
 
 // gateway is the running program.
 type gateway struct {
 	*poller.Server
-	config *Config                 // in force
-	again  func() (*Config, error) // reads it anew
-	level  *slog.LevelVar
-	log    *slog.Logger
-	stop   func()     // drains
-	ended  chan error // what Run returned
+	config  *Config                 // in force
+	again   func() (*Config, error) // reads it anew
+	level   *slog.LevelVar
+	log     *slog.Logger
+	program string     // its file at the start
+	stop    func()     // drains
+	ended   chan error // what Run returned
+	taken   chan successor
 
-	stopping int // signals to stop that have come
+	starting context.CancelFunc // of a take-over under way
+	stopping int                // signals to stop that have come, a take-over among them
 	reloads  reloads
 }
 
@@ -63,7 +78,10 @@ func (g *gateway) wait(signals <-chan os.Signal) (code int) {
 		select {
 		case sig := <-signals:
 			g.signal(sig)
+		case s := <-g.taken:
+			g.succeeded(s)
 		case err := <-g.ended:
+			g.abandon()
 			if err != nil {
 				g.log.Error("failed", "err", err)
 				return exitFailed
@@ -80,10 +98,15 @@ func (g *gateway) wait(signals <-chan os.Signal) (code int) {
 // signal does what a signal asks for. The first one to stop drains, the second
 // cuts.
 func (g *gateway) signal(sig os.Signal) {
-	if sig == syscall.SIGHUP {
+	switch sig {
+	case syscall.SIGHUP:
 		g.reload()
 		return
+	case syscall.SIGUSR2:
+		g.takeOver(os.Getpid())
+		return
 	}
+	g.abandon() // who stops the gateway does not want another
 	if g.stopping++; g.stopping == 1 {
 		g.log.Info("draining", "signal", sig.String())
 		g.stop()
