@@ -49,9 +49,11 @@ type Config struct {
 
 	CloseTimeout time.Duration `placeholder:"DURATION" default:"5s" group:"Stopping" help:"From our close frame to the peer's; then the connection is cut."`
 	Drain        time.Duration `placeholder:"DURATION" default:"6s" group:"Stopping" help:"Time over which the connections get their 1001 when the gateway stops."`
+	DrainCode    int           `placeholder:"CODE" default:"1001" group:"Stopping" help:"Close code of that: 1001 going away, or 1012 service restart."`
 	DrainTimeout time.Duration `placeholder:"DURATION" default:"8s" group:"Stopping" help:"From SIGTERM to the end; who is left is cut. docker stop kills after 10 s."`
 
-	LoopWarn time.Duration `placeholder:"DURATION" default:"100ms" group:"Logging" help:"How long a handler may block its event loop before that is logged with the route."`
+	AccessLog bool          `default:"false" group:"Logging" help:"One line at each connection's end: route, address, close codes, duration, messages, bytes."`
+	LoopWarn  time.Duration `placeholder:"DURATION" default:"100ms" group:"Logging" help:"How long a handler may block its event loop before that is logged with the route."`
 
 	origins map[string]origin // where the values that are no defaults came from, by flag
 }
@@ -158,6 +160,9 @@ func (c *Config) checkNumbers() error {
 		if n.value < 0 || n.value > n.max {
 			return c.wrong(n.flag, "%d is out of range: accepted are 0 to %d", n.value, n.max)
 		}
+	}
+	if c.DrainCode != 1001 && c.DrainCode != 1012 {
+		return c.wrong("drain-code", "%d is no code to leave with: accepted are 1001 and 1012", c.DrainCode)
 	}
 	if c.MaxHead < minHead || c.MaxHead > maxHead {
 		return c.wrong("max-head", "%v is out of range: accepted are %v to %v", c.MaxHead, Size(minHead), Size(maxHead))

@@ -55,6 +55,7 @@ func TestConfigErrors(t *testing.T) {
 	bad(`--low-water: 64KiB does not go with --high-water 64KiB: accepted are 1 byte to less than that`, "--low-water=64KiB")
 	bad(`--low-water: 0 does not go with --high-water 64KiB: accepted are 1 byte to less than that`, "--low-water=0")
 	bad(`--idle-timeout: 50s does not go with --ping-interval 50s: accepted is more than that, or 0`, "--idle-timeout=50s")
+	bad(`--drain-code: 1000 is no code to leave with: accepted are 1001 and 1012`, "--drain-code=1000")
 	bad(`--drain: 9s does not go with --drain-timeout 8s: accepted is at most that`, "--drain=9s")
 
 	bad(`unknown flag --max-mesage, did you mean "--max-message"?`, "--max-mesage=1")

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
 
 	"echogate/poller"
@@ -144,8 +145,11 @@ func serverConfig(c *Config, log *slog.Logger) (poller.Config, error) {
 	p.MaxConnections, p.MaxPerAddress, p.MaxHalfOpen = c.MaxConnections, c.MaxPerAddress, c.MaxHalfOpen
 	p.Limits, p.MaxHead, p.MaxBuffered = c.limits(), int(c.MaxHead), int64(c.MaxBuffered)
 	p.HandshakeTimeout, p.HTTPIdle = c.HandshakeTimeout, c.HTTPIdle
-	p.Drain, p.DrainTimeout = c.Drain, c.DrainTimeout
+	p.Drain, p.DrainTimeout, p.DrainCode = c.Drain, c.DrainTimeout, ws.StatusCode(c.DrainCode)
 	p.LoopWarn, p.Log = c.LoopWarn, log
+	if c.AccessLog {
+		p.AccessLog = log
+	}
 	return p, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
 
 	"echogate/poller/websocket"
@@ -49,11 +50,16 @@ type Config struct {
 	// stops, DrainTimeout the time after which the rest is cut; 0: it is waited
 	// for.
 	Drain, DrainTimeout time.Duration
+	// DrainCode is the close code of that: 1001 or, where clients know it as an
+	// invitation to connect again, 1012. 0: 1001.
+	DrainCode ws.StatusCode
 	// LoopWarn is how long an event loop may be away, kept by a handler that
 	// blocks, before that is logged with the route; 0: off.
 	LoopWarn time.Duration
 	// Jobs is how many jobs of Conn.Go run at once.
 	Jobs int
+	// AccessLog gets a line for each connection when it ends; nil: none.
+	AccessLog *slog.Logger
 	// Log gets what an operator must know; nil: slog.Default().
 	Log *slog.Logger
 }
@@ -120,6 +126,11 @@ func (c *Config) Validate() error {
 	}
 	if c.Drain < 0 || c.DrainTimeout < 0 {
 		fail("drain: %s or its timeout, %s, is negative", c.Drain, c.DrainTimeout)
+	}
+	switch c.DrainCode {
+	case 0, websocket.ErrGoingAway.Code, websocket.ErrRestart.Code:
+	default:
+		fail("drain code: %d is neither 1001 nor 1012", c.DrainCode)
 	}
 	if c.DrainTimeout > 0 && c.DrainTimeout < c.Drain {
 		fail("drain timeout: %s is less than drain, %s", c.DrainTimeout, c.Drain)

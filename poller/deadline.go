@@ -307,12 +307,17 @@ func ping(c *websocket.Conn) error     { _ = c.Ping(); return nil }
 func idle(c *websocket.Conn) error     { _ = c.Shut(websocket.ErrIdle); return nil }
 func lifetime(c *websocket.Conn) error { _ = c.Shut(websocket.ErrLifetime); return nil }
 func goAway(c *websocket.Conn) error   { _ = c.Shut(websocket.ErrGoingAway); return nil }
+func restart(c *websocket.Conn) error  { _ = c.Shut(websocket.ErrRestart); return nil }
 func message(*websocket.Conn) error    { return websocket.ErrMessageTimeout }
 
 // drainOne sends a connection away.
 func (l *loop) drainOne(fd int, s *slot) {
 	if !s.ws.Upgraded() {
 		l.finish(fd, s, websocket.ErrGoingAway)
+		return
+	}
+	if l.srv.conf().DrainCode == websocket.ErrRestart.Code {
+		l.call(fd, s, restart)
 		return
 	}
 	l.call(fd, s, goAway)

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+
+	"github.com/gobwas/ws"
 )
 
 // identity is what is kept of a connection beside its slot when the configuration
@@ -14,6 +16,10 @@ type identity struct {
 	counted bool // among those of its address
 	refused bool // it is there to be refused: its address has too many
 	addr    [16]byte
+
+	// For the access log.
+	came           uint32        // tick
+	sent, received ws.StatusCode // of close frames
 }
 
 // identities are by descriptor, as the slots are. A chunk is made when its first
@@ -51,7 +57,7 @@ func (p *identity) remote() netip.AddrPort {
 // identify keeps the address of a connection that is about to begin in slot s,
 // if there is a use for it.
 func (l *loop) identify(fd int, s *slot) *identity {
-	if l.srv.conf().MaxPerAddress == 0 {
+	if l.srv.conf().MaxPerAddress == 0 && l.srv.access == nil {
 		return nil
 	}
 	a := remote(fd)
@@ -59,7 +65,7 @@ func (l *loop) identify(fd int, s *slot) *identity {
 		return nil // it has been reset already
 	}
 	p := l.srv.identities.make(fd)
-	*p = identity{gen: s.generation() + 1, addr: a.Addr().As16(), port: a.Port()}
+	*p = identity{gen: s.generation() + 1, addr: a.Addr().As16(), port: a.Port(), came: l.srv.now()}
 	return p
 }
 

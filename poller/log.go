@@ -89,6 +89,15 @@ func (s *Server) note(k kind, level slog.Level, msg string, args ...any) {
 	s.log.Log(context.Background(), level, msg, args...)
 }
 
+// suppressed is how many lines were left out of both logs.
+func (s *Server) suppressed() uint64 {
+	n := s.budget.suppressed()
+	if s.access != nil {
+		n += s.access.lost.Load()
+	}
+	return n
+}
+
 // text is a string that may hold what a peer has sent, fit for a log: at most
 // textMax bytes of it, and nothing that a terminal would obey. Quotes are the
 // log's own.

@@ -309,6 +309,9 @@ func (l *loop) finish(fd int, s *slot, cause websocket.CloseError) {
 	}
 	if p := l.identityOf(fd, s); p != nil {
 		l.srv.addresses.leave(p)
+		if l.srv.access != nil {
+			l.logAccess(fd, s, p, cause, counted)
+		}
 	}
 	s.free()
 	_ = unix.Close(fd)

@@ -12,13 +12,13 @@ import (
 // Reload puts a new configuration in force, whole or, with an error, not at all.
 // Connections keep the routes and limits that they were upgraded with; bounds on
 // all of them together change at once, and end nobody who is there. The listen
-// addresses and the number of loops cannot change; Inherited and Log are not
-// looked at.
+// addresses and the number of loops cannot change; Inherited and the logs are
+// not looked at.
 func (s *Server) Reload(config Config) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
 	old := s.conf()
-	config.Inherited, config.Log = old.Inherited, old.Log
+	config.Inherited, config.Log, config.AccessLog = old.Inherited, old.Log, old.AccessLog
 	if err := config.Validate(); err != nil {
 		return err
 	}

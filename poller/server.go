@@ -26,6 +26,7 @@ type Server struct {
 	table      table
 	identities identities
 	loops      []*loop
+	access     *accessLog // nil: none
 	listeners  []*listener
 	accept     func(fd int) (int, syscall.Errno)
 	dead       chan struct{} // closed when err is set
@@ -69,6 +70,9 @@ func New(config Config) (*Server, error) {
 	s.identities = make(identities, len(s.table.chunks))
 	s.config.Store(&config)
 	s.jobs.max = config.Jobs
+	if config.AccessLog != nil {
+		s.access = newAccessLog(config.AccessLog)
+	}
 	if err := s.open(); err != nil {
 		s.close()
 		return nil, err
@@ -203,11 +207,11 @@ func (s *Server) Run(ctx context.Context) error {
 		loops.Wait()
 		close(s.ended)
 	}()
-	watched := make(chan struct{})
-	go func() {
-		s.watch()
-		close(watched)
-	}()
+	var others sync.WaitGroup // end with the loops
+	others.Go(s.watch)
+	if s.access != nil {
+		others.Go(s.access.write)
+	}
 	select {
 	case <-ctx.Done():
 		s.stop()
@@ -219,7 +223,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return errors.New("poller: a loop did not stop: a handler blocks it")
 	}
 	s.finish()
-	<-watched
+	others.Wait()
 	return s.err
 }
 
@@ -265,6 +269,9 @@ func (s *Server) finish() {
 	}
 	s.mu.Unlock()
 	s.close()
+	if s.access != nil {
+		close(s.access.lines)
+	}
 	s.jobs.close()
 	jobs := make(chan struct{})
 	go func() {
@@ -303,7 +310,7 @@ func (s *Server) Stats() Stats {
 	s.each(func(l *loop) { answers <- l.snapshot() })
 	timer := time.NewTimer(100 * time.Millisecond)
 	defer timer.Stop()
-	sum := Stats{LogSuppressed: s.budget.suppressed(), LoopsAway: s.away.Load()}
+	sum := Stats{LogSuppressed: s.suppressed(), LoopsAway: s.away.Load()}
 	for range s.loops {
 		select {
 		case one := <-answers:
