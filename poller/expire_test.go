@@ -68,6 +68,7 @@ func TestPingThenIdle(t *testing.T) {
 func TestLateTickDoesNotStorm(t *testing.T) {
 	l := still(t, limited(pinging))
 	quiet, alive := open(t, l), open(t, l)
+	later(t, l, time.Second/10) // silence begins before the loop is away
 	later(t, l, time.Hour)
 	quiet.want("in the late tick itself")
 	alive.want("in the late tick itself")
@@ -87,6 +88,7 @@ func TestLateTickDoesNotStorm(t *testing.T) {
 func TestLatePingIsOne(t *testing.T) {
 	l := still(t, limited(func(c *Config) { c.Limits.PingInterval = time.Second }))
 	c := open(t, l)
+	later(t, l, time.Second/10) // silence begins before the loop is away
 	later(t, l, time.Minute)
 	later(t, l, tickTime)
 	c.want("after a minute", ws.OpPing)
