@@ -197,6 +197,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	go func() {
 		loops.Wait()
+		s.sumUp()
 		close(s.ended)
 	}()
 	select {
@@ -246,14 +247,19 @@ func (s *Server) wait(done <-chan struct{}) bool {
 // cutTime is how long loops, and jobs that run, may take to end after a cut.
 const cutTime = 5 * time.Second
 
-// finish is what comes after the loops.
-func (s *Server) finish() {
+// sumUp keeps what the loops have counted, before anybody is told that they
+// have ended.
+func (s *Server) sumUp() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, l := range s.loops {
 		own := l.snapshot()
 		s.last.add(&own)
 	}
-	s.mu.Unlock()
+}
+
+// finish is what comes after the loops.
+func (s *Server) finish() {
 	s.close()
 	s.jobs.close()
 	jobs := make(chan struct{})
