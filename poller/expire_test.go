@@ -68,7 +68,7 @@ func TestPingThenIdle(t *testing.T) {
 func TestLateTickDoesNotStorm(t *testing.T) {
 	l := still(t, limited(pinging))
 	quiet, alive := open(t, l), open(t, l)
-	later(t, l, time.Second/10) // silence begins before the loop is away
+	later(t, l, tickTime) // who was heard of in the last tick before it is taken for alive
 	later(t, l, time.Hour)
 	quiet.want("in the late tick itself")
 	alive.want("in the late tick itself")
@@ -88,7 +88,7 @@ func TestLateTickDoesNotStorm(t *testing.T) {
 func TestLatePingIsOne(t *testing.T) {
 	l := still(t, limited(func(c *Config) { c.Limits.PingInterval = time.Second }))
 	c := open(t, l)
-	later(t, l, time.Second/10) // silence begins before the loop is away
+	later(t, l, tickTime)
 	later(t, l, time.Minute)
 	later(t, l, tickTime)
 	c.want("after a minute", ws.OpPing)
