@@ -53,6 +53,9 @@ func (s *State) Ended() bool { return s.phase == phaseEnded }
 // Held reports whether a handler or its job has paused reading.
 func (s *State) Held() bool { return s.flags&(flagPaused|flagJob) != 0 }
 
+// Working reports whether a job of Go is under way.
+func (s *State) Working() bool { return s.flags&flagJob != 0 }
+
 // Begin ends Served: the first byte of the next request has come.
 func (s *State) Begin() { s.flags &^= flagServed }
 
