@@ -308,8 +308,12 @@ func lifetime(c *websocket.Conn) error { _ = c.Shut(websocket.ErrLifetime); retu
 func goAway(c *websocket.Conn) error   { _ = c.Shut(websocket.ErrGoingAway); return nil }
 func message(*websocket.Conn) error    { return websocket.ErrMessageTimeout }
 
-// drainOne sends a connection away.
+// drainOne sends a connection away. A message whose job is under way has been
+// taken: its answer leaves before.
 func (l *loop) drainOne(fd int, s *slot) {
+	if s.ws.Working() {
+		return
+	}
 	if !s.ws.Upgraded() {
 		l.finish(fd, s, websocket.ErrGoingAway)
 		return
