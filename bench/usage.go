@@ -1,0 +1,93 @@
+package main
+
+import "time"
+
+// Usage is what a process used while the run measured, and what it held more
+// at the end, while the connections were open, than before the first of them.
+type Usage struct {
+	Before Sample `json:"before"` // the first connection
+	Start  Sample `json:"start"`  // of measuring
+	End    Sample `json:"end"`    // while the connections are still open
+
+	// Delta is End less Start in what adds up (CPU time, context switches), and
+	// End less Before in what is held (memory, descriptors, threads).
+	Delta Sample `json:"delta"`
+
+	Cores              float64 `json:"cores"` // CPU time per time
+	CPUPerMessage      float64 `json:"cpu_us_per_message"`
+	SwitchesPerMessage float64 `json:"switches_per_message"`
+	RSSPerConnection   float64 `json:"rss_bytes_per_connection"`
+	PSSPerConnection   float64 `json:"pss_bytes_per_connection,omitempty"`
+	HeapPerConnection  float64 `json:"heap_bytes_per_connection,omitempty"`
+}
+
+// NewUsage compares three samples of the same processes. connections is how
+// many were opened between before and end, messages how many echoes were
+// counted between start and end.
+func NewUsage(before, start, end Sample, connections, messages int64) *Usage {
+	u := &Usage{Before: before, Start: start, End: end}
+	d := &u.Delta
+	d.At = end.At
+	d.CPU, d.User, d.System = end.CPU-start.CPU, end.User-start.User, end.System-start.System
+	d.Voluntary, d.Involuntary = end.Voluntary-start.Voluntary, end.Involuntary-start.Involuntary
+	d.RSS, d.Descriptors, d.Threads = end.RSS-before.RSS, end.Descriptors-before.Descriptors, end.Threads-before.Threads
+	d.PSS = known(before.PSS, end.PSS)
+	d.Heap = known(before.Heap, end.Heap)
+	if elapsed := end.At.Sub(start.At); elapsed > 0 {
+		u.Cores = float64(d.CPU) / float64(elapsed)
+	}
+	u.CPUPerMessage = ratio(int64(d.CPU), messages) / float64(time.Microsecond)
+	u.SwitchesPerMessage = ratio(d.Voluntary+d.Involuntary, messages)
+	u.RSSPerConnection = ratio(d.RSS, connections)
+	u.PSSPerConnection = ratio(d.PSS, connections)
+	u.HeapPerConnection = ratio(d.Heap, connections)
+	return u
+}
+
+// known is the growth of a figure that both samples have.
+func known(before, end int64) int64 {
+	if before == 0 || end == 0 {
+		return 0
+	}
+	return end - before
+}
+
+// Add adds the figures of another process, of the same moment.
+func (s *Sample) Add(o Sample) {
+	s.At = o.At
+	s.CPU += o.CPU
+	s.User += o.User
+	s.System += o.System
+	s.RSS += o.RSS
+	s.PSS += o.PSS
+	s.Heap += o.Heap
+	s.Descriptors += o.Descriptors
+	s.Threads += o.Threads
+	s.Voluntary += o.Voluntary
+	s.Involuntary += o.Involuntary
+	s.Missing = append(s.Missing, o.Missing...)
+}
+
+// SystemUsage is what the kernel held more at the end, while the connections
+// were open, than before the first of them.
+type SystemUsage struct {
+	Before SystemSample `json:"before"`
+	End    SystemSample `json:"end"`
+	Delta  SystemSample `json:"delta"`
+
+	SocketMemPerConnection float64 `json:"tcp_memory_bytes_per_connection"`
+	SlabPerConnection      float64 `json:"slab_bytes_per_connection"`
+}
+
+// NewSystemUsage compares two samples. Both ends of a connection over loopback
+// are in it: per connection there are two sockets.
+func NewSystemUsage(before, end SystemSample, connections int64) *SystemUsage {
+	u := &SystemUsage{Before: before, End: end}
+	d := &u.Delta
+	d.Sockets = end.Sockets - before.Sockets
+	d.SocketMem = end.SocketMem - before.SocketMem
+	d.Slab = end.Slab - before.Slab
+	u.SocketMemPerConnection = ratio(d.SocketMem, connections)
+	u.SlabPerConnection = ratio(d.Slab, connections)
+	return u
+}
