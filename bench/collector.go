@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -115,7 +116,7 @@ func (c *Collector) moment(start time.Time) *moment {
 	for len(c.moments) <= i {
 		c.moments = append(c.moments, moment{})
 		if old := len(c.moments) - 1 - openMoments; old >= 0 {
-			c.moments[old].latencies = nil
+			c.moments[old].latencies, c.moments[old].connections = nil, nil
 		}
 	}
 	m := &c.moments[i]
@@ -168,7 +169,11 @@ func (c *Collector) Live() Live {
 	for _, w := range c.workers {
 		l.Connections += w.connections
 	}
-	if n := len(c.moments); n > 0 {
+	n := len(c.moments)
+	if n > 1 && len(c.moments[n-1].connections) < len(c.workers) {
+		n-- // some workers have not handed it over yet
+	}
+	if n > 0 {
 		m := &c.moments[n-1]
 		l.Elapsed, l.Rate, l.P99 = time.Duration(m.At), m.Rate, m.P99
 	}
@@ -219,14 +224,14 @@ func (c *Collector) bottleneck() string {
 			busiest = max(busiest, float64(w.cpu)/float64(w.elapsed))
 		}
 	}
-	late := ratio(c.total.Late, c.total.Sent)
-	switch {
-	case late > lateShare:
-		return fmt.Sprintf("%.1f %% of the messages left late", 100*late)
-	case busiest >= busyShare:
-		return fmt.Sprintf("its loop used %.0f %% of a core", 100*busiest)
+	var reasons []string
+	if late := ratio(c.total.Late, c.total.Sent); late > lateShare {
+		reasons = append(reasons, fmt.Sprintf("%.1f %% of the messages left late", 100*late))
 	}
-	return ""
+	if busiest >= busyShare {
+		reasons = append(reasons, fmt.Sprintf("its loop used %.0f %% of a core", 100*busiest))
+	}
+	return strings.Join(reasons, ", and ")
 }
 
 func perSecond(n int64, d Seconds) float64 {

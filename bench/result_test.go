@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 )
@@ -71,4 +73,37 @@ func jsonOf(t *testing.T, v any) string {
 		t.Fatal(err)
 	}
 	return b.String()
+}
+
+// TestResultSchema is the promise to whoever reads --json: a change of the
+// golden file that is not an addition needs a new version.
+func TestResultSchema(t *testing.T) {
+	want := fullResult()
+	var b bytes.Buffer
+	if err := want.WriteJSON(&b); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "result.json", b.Bytes())
+	got, err := ReadResult(bytes.NewReader(b.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("read back:\n%s\nwant\n%s", jsonOf(t, got), jsonOf(t, want))
+	}
+}
+
+func TestReadResultRefuses(t *testing.T) {
+	tests := []struct{ text, want string }{
+		{`{"version": 2}`, "bench: a result of version 2: accepted is 1"},
+		{`{}`, "bench: a result of version 0: accepted is 1"},
+		{`{"version": 1, "losses": [{"kind": "other"}]}`, `"other" is not a kind of error: accepted are connect, `},
+		{`{"version": 1, "errors_by_kind": {"bad": 1}}`, `"bad" is not a kind of error`},
+		{`[`, "bench: reading a result: unexpected EOF"},
+	}
+	for _, test := range tests {
+		if _, err := ReadResult(strings.NewReader(test.text)); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s says %v, want %q", test.text, err, test.want)
+		}
+	}
 }
