@@ -106,13 +106,18 @@ func errorsByKind(r *Result) string {
 	if r.Errors == 0 {
 		return "none"
 	}
+	return formatNumber(float64(r.Errors), tableDigits) + ": " + r.ErrorsByKind.list()
+}
+
+// list names the kinds that happened and how often.
+func (c *Counts) list() string {
 	var kinds []string
-	for k, n := range r.ErrorsByKind {
+	for k, n := range c {
 		if n > 0 {
-			kinds = append(kinds, fmt.Sprintf("%s %s", Kind(k), formatNumber(float64(n), tableDigits)))
+			kinds = append(kinds, Kind(k).String()+" "+formatNumber(float64(n), tableDigits))
 		}
 	}
-	return fmt.Sprintf("%s: %s", formatNumber(float64(r.Errors), tableDigits), strings.Join(kinds, ", "))
+	return strings.Join(kinds, ", ")
 }
 
 func lost(r *Result) string {
