@@ -38,6 +38,7 @@ type Collector struct {
 type moment struct {
 	Moment
 	start, end  time.Time // zero: no interval yet
+	from, to    time.Time // the same, without Setup
 	count       int64
 	latencies   *Histogram
 	connections map[int]int // by worker
@@ -136,7 +137,10 @@ func (m *moment) add(started time.Time, iv *Interval) {
 	m.At = Seconds(m.end.Sub(started))
 	m.Length = Seconds(m.end.Sub(m.start))
 	m.count += iv.Count
-	m.Rate = perSecond(m.count, m.Length)
+	if !iv.Setup {
+		m.from, m.to = span(m.from, m.to, iv)
+	}
+	m.Rate = perSecond(m.count, Seconds(m.to.Sub(m.from)))
 	m.Errors += iv.Errors.Sum()
 	m.Upgrades += iv.Upgrades
 	if m.latencies != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,32 @@ func newTable(columns int) table.Writer {
 	return t
 }
 
+// render writes rows of text under a header, if there is one. The first column
+// has the same width in all tables of a report.
+func render(header []string, rows [][]string) string {
+	const nameWidth = 26
+	columns := len(header)
+	for _, row := range rows {
+		columns = max(columns, len(row))
+	}
+	t := newTable(columns)
+	if header != nil {
+		t.AppendHeader(cells(header, nameWidth))
+	}
+	for _, row := range rows {
+		t.AppendRow(cells(row, nameWidth))
+	}
+	return t.Render()
+}
+
+func cells(row []string, nameWidth int) table.Row {
+	out := table.Row{text.Pad(row[0], nameWidth, ' ')}
+	for _, cell := range row[1:] {
+		out = append(out, cell)
+	}
+	return out
+}
+
 // WriteReport writes r for people. When the client was the bottleneck the
 // first line says so: whoever reads no further must not take its figures for
 // the server's.
@@ -41,12 +68,15 @@ func WriteReport(w io.Writer, r *Result) error {
 	if r.Bottleneck != "" {
 		fmt.Fprintf(&b, "THE CLIENT WAS THE BOTTLENECK: %s. The figures are the client's, not the server's.\n\n", r.Bottleneck)
 	}
-	fmt.Fprintf(&b, "%s\n\n%s\n", headline(r), totals(r))
-	if r.Latency.Count > 0 {
-		fmt.Fprintf(&b, "\n%s\n", latencies(&r.Latency))
+	fmt.Fprintf(&b, "%s %s: %s\n\n", r.Mode, r.URL, asked(r))
+	for _, row := range totals(r) {
+		fmt.Fprintf(&b, "%-14s%s\n", row[0], row[1])
 	}
-	if figures := processFigures(r); figures != "" {
-		fmt.Fprintf(&b, "\n%s\n", figures)
+	if r.Latency.Count > 0 {
+		fmt.Fprintf(&b, "\n%s\n", render(latencyHeader, [][]string{latencyRow(&r.Latency)}))
+	}
+	if header, rows := processFigures(r); len(rows) > 0 {
+		fmt.Fprintf(&b, "\n%s\n", render(header, rows))
 	}
 	for _, note := range notes(r) {
 		fmt.Fprintf(&b, "\nnote: %s", note)
@@ -55,8 +85,8 @@ func WriteReport(w io.Writer, r *Result) error {
 	return err
 }
 
-// headline is what was asked for.
-func headline(r *Result) string {
+// asked is what was asked for.
+func asked(r *Result) string {
 	parts := []string{plural(int64(r.Connections), "connection")}
 	if r.Size > 0 {
 		parts = append(parts, formatBytes(float64(r.Size), tableDigits))
@@ -70,37 +100,33 @@ func headline(r *Result) string {
 	if r.Processes > 1 {
 		parts = append(parts, fmt.Sprintf("%d client processes", r.Processes))
 	}
-	parts = append(parts, formatDuration(r.Duration))
-	return fmt.Sprintf("%s %s: %s", r.Mode, r.URL, strings.Join(parts, ", "))
+	return strings.Join(append(parts, formatDuration(r.Duration)), ", ")
 }
 
 // totals is what happened in all.
-func totals(r *Result) string {
-	t := newTable(2)
-	t.Style().Box.PaddingRight = "  "
-	t.SetColumnConfigs([]table.ColumnConfig{{Number: 1, WidthMin: nameWidth}})
-	row := func(name, format string, args ...any) { t.AppendRow(table.Row{name, fmt.Sprintf(format, args...)}) }
-	row("messages", "%s", formatNumber(float64(r.Count), tableDigits))
-	row("rate", "%s /s", formatNumber(r.Rate, tableDigits))
-	row("payload", "%s MB/s", formatNumber(r.MBPerSecond, tableDigits))
+func totals(r *Result) [][]string {
+	whole := func(n int64) string { return formatNumber(float64(n), tableDigits) }
+	rows := [][]string{
+		{"messages", whole(r.Count)},
+		{"rate", formatNumber(r.Rate, tableDigits) + " /s"},
+		{"payload", formatNumber(r.MBPerSecond, tableDigits) + " MB/s"},
+	}
 	if r.Upgrades > 0 {
-		row("upgrades", "%s", formatNumber(float64(r.Upgrades), tableDigits))
+		rows = append(rows, []string{"upgrades", whole(r.Upgrades)})
 	}
 	if r.UpgradesPerSecond > 0 {
-		row("upgrade rate", "%s /s", formatNumber(r.UpgradesPerSecond, tableDigits))
+		rows = append(rows, []string{"upgrade rate", formatNumber(r.UpgradesPerSecond, tableDigits) + " /s"})
 	}
 	if r.Sent > 0 {
-		row("late", "%s of %s sent, %s", formatNumber(float64(r.Late), tableDigits), formatNumber(float64(r.Sent), tableDigits), percent(ratio(r.Late, r.Sent)))
+		late := fmt.Sprintf("%s of %s sent, %s", whole(r.Late), whole(r.Sent), percent(ratio(r.Late, r.Sent)))
+		rows = append(rows, []string{"late", late})
 	}
-	row("errors", "%s", errorsByKind(r))
+	rows = append(rows, []string{"errors", errorsByKind(r)})
 	if r.Lost > 0 {
-		row("lost", "%s", lost(r))
+		rows = append(rows, []string{"lost", lost(r)})
 	}
-	return t.Render()
+	return rows
 }
-
-// nameWidth is that of the first column, the same in all tables of a report.
-const nameWidth = 26
 
 func errorsByKind(r *Result) string {
 	if r.Errors == 0 {
@@ -136,20 +162,19 @@ func lost(r *Result) string {
 	return s
 }
 
-func latencies(l *Latency) string {
-	t := newTable(7)
-	t.AppendHeader(table.Row{"", "mean", "p50", "p90", "p99", "p99.9", "max"})
-	row := table.Row{text.Pad("latency", nameWidth, ' ')}
+var latencyHeader = []string{"", "mean", "p50", "p90", "p99", "p99.9", "max"}
+
+func latencyRow(l *Latency) []string {
+	row := []string{"latency"}
 	for _, m := range []Micros{l.Mean, l.P50, l.P90, l.P99, l.P999, l.Max} {
-		row = append(row, formatMicros(float64(m)/float64(time.Microsecond), tableDigits))
+		row = append(row, formatMicros(micros(m), tableDigits))
 	}
-	t.AppendRow(row)
-	return t.Render()
+	return row
 }
 
 // notes are what to know about the figures.
 func notes(r *Result) []string {
-	list := r.Notes
+	list := slices.Clone(r.Notes)
 	add := func(who string, missing []string) {
 		for _, m := range missing {
 			list = append(list, who+": not read: "+m)

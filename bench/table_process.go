@@ -1,49 +1,38 @@
 package main
 
-import (
-	"time"
-
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
-)
-
 // processFigures is what the server and the client used, side by side, and
 // what the kernel held for both.
-func processFigures(r *Result) string {
-	header := table.Row{text.Pad("", nameWidth, ' ')}
+func processFigures(r *Result) (header []string, rows [][]string) {
+	header = []string{""}
 	var usages []*Usage
-	for _, p := range []struct {
-		name  string
-		usage *Usage
-	}{{"server", r.Server}, {"client", r.Client}} {
-		if p.usage != nil {
-			header = append(header, p.name)
-			usages = append(usages, p.usage)
-		}
+	if r.Server != nil {
+		header, usages = append(header, "server"), append(usages, r.Server)
+	}
+	if r.Client != nil {
+		header, usages = append(header, "client"), append(usages, r.Client)
 	}
 	if r.System != nil {
 		header = append(header, "kernel")
 	}
-	if len(header) == 1 {
-		return ""
-	}
-	t := newTable(len(header))
-	t.AppendHeader(header)
 	for _, f := range processRows {
-		row, known := table.Row{f.name}, false
+		row, known := []string{f.name}, false
 		for _, u := range usages {
 			cell := f.cell(u)
 			known = known || cell != ""
 			row = append(row, cell)
 		}
-		if r.System != nil && f.system != nil {
-			row, known = append(row, f.system(r.System)), true
+		if r.System != nil {
+			cell := ""
+			if f.system != nil {
+				cell, known = f.system(r.System), true
+			}
+			row = append(row, cell)
 		}
 		if known {
-			t.AppendRow(row)
+			rows = append(rows, row)
 		}
 	}
-	return t.Render()
+	return header, rows
 }
 
 // processRow is one figure of a process, and of the kernel if it has it too. A
@@ -90,5 +79,5 @@ func unlessZero(v float64, format func(float64, int) string) string {
 func bytesOf(n int64) string { return formatBytes(float64(n), tableDigits) }
 
 func seconds(s Seconds) string {
-	return formatMicros(float64(s)/float64(time.Microsecond), tableDigits)
+	return formatMicros(micros(Micros(s)), tableDigits)
 }
