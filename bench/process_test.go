@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -37,6 +38,7 @@ func sample(t *testing.T, p *Process) Sample {
 
 func TestProcessOurselves(t *testing.T) {
 	p := openProcess(t, os.Getpid(), "")
+	debug.FreeOSMemory() // what earlier tests left must not go in the middle
 	before := sample(t, p)
 	// Memory of the kernel's: what Go's heap hands out may be resident already.
 	block, err := unix.Mmap(-1, 0, 32<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_POPULATE)
