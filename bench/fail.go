@@ -66,16 +66,16 @@ var metrics = []metric{
 	{"late", number, func(r *Result) (float64, bool) { return float64(r.Late), true }},
 	{"lost", number, func(r *Result) (float64, bool) { return float64(r.Lost), true }},
 	{"cpu", duration, func(r *Result) (float64, bool) {
-		if r.Server == nil || r.Count == 0 {
+		if r.Server == nil {
 			return 0, false
 		}
-		return r.Server.CPUPerMessage, true
+		return r.Server.CPUPerMessage, r.Server.CPUPerMessage > 0
 	}},
 	{"rss", size, func(r *Result) (float64, bool) {
 		if r.Server == nil {
 			return 0, false
 		}
-		return float64(r.Server.End.RSS), true
+		return float64(r.Server.End.RSS), r.Server.End.RSS > 0
 	}},
 }
 

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"image/color"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -75,7 +76,8 @@ func addLine(p *plot.Plot, points plotter.XYs, c color.Color) {
 // drawSVG draws p as an element of a page, with a name for who cannot see it.
 func drawSVG(p *plot.Plot, name string) template.HTML {
 	canvas := vgsvg.New(plotWidth, plotHeight)
-	p.Draw(draw.New(canvas))
+	// Half of the last label stands to the right of the axis.
+	p.Draw(draw.Crop(draw.New(canvas), 0, -vg.Points(14), 0, 0))
 	var b bytes.Buffer
 	if _, err := canvas.WriteTo(&b); err != nil {
 		panic("bench: internal error: " + err.Error()) // a buffer takes everything
@@ -190,7 +192,11 @@ func steps(end float64, n int) plot.ConstantTicks {
 	var ticks plot.ConstantTicks
 	for i := 0; float64(i)*step <= end; i++ {
 		v := float64(i) * step
-		ticks = append(ticks, plot.Tick{Value: v, Label: formatNumber(v, tableDigits)})
+		label := formatNumber(v, 2)
+		if v < 1 && i > 0 {
+			label = strconv.FormatFloat(v, 'g', 1, 64) // 3 × 0.2 is not quite 0.6
+		}
+		ticks = append(ticks, plot.Tick{Value: v, Label: label})
 	}
 	return ticks
 }

@@ -49,12 +49,12 @@ func TestProcessOurselves(t *testing.T) {
 	for own := processCPU(); processCPU() < own+30*time.Millisecond; {
 	}
 	end := sample(t, p)
-	u := NewUsage(before, before, end, 1000, 10)
+	u := NewUsage(before, before, end, 1000, 1000)
 	if u.Delta.RSS < 24<<20 || u.Delta.PSS < 24<<20 || u.RSSPerConnection < 24<<10 {
 		t.Errorf("rss grew by %d, pss by %d, %v per connection, want about 32 MiB and 32 KiB", u.Delta.RSS, u.Delta.PSS, u.RSSPerConnection)
 	}
-	if u.Delta.CPU < Seconds(30*time.Millisecond) || u.CPUPerMessage < 3000 || u.Cores <= 0 {
-		t.Errorf("cpu %v, %v µs per message, %v cores, want 30 ms and 3000 at least", time.Duration(u.Delta.CPU), u.CPUPerMessage, u.Cores)
+	if u.Delta.CPU < Seconds(30*time.Millisecond) || u.CPUPerMessage < 30 || u.Cores <= 0 {
+		t.Errorf("cpu %v, %v µs per message, %v cores, want 30 ms and 30 µs at least", time.Duration(u.Delta.CPU), u.CPUPerMessage, u.Cores)
 	}
 	if end.Threads < 1 || end.Descriptors < 3 || end.Voluntary < 1 || len(end.Missing) != 0 {
 		t.Errorf("threads %d, descriptors %d, switches %d, missing %q", end.Threads, end.Descriptors, end.Voluntary, end.Missing)
@@ -191,16 +191,40 @@ func TestSystem(t *testing.T) {
 	if len(end.Missing) != 0 || end.Slab <= 0 || end.Sockets < 1 {
 		t.Errorf("%+v, want sockets, slab, nothing missing", end)
 	}
-	before.Slab = end.Slab - 4000
-	if u := NewSystemUsage(before, end, 2); u.SlabPerConnection != 2000 {
+	before.Slab = end.Slab - 4e6
+	if u := NewSystemUsage(before, end, 2000); u.SlabPerConnection != 2000 {
 		t.Errorf("slab per connection %v, want 2000", u.SlabPerConnection)
+	}
+	if u := NewSystemUsage(before, end, 2); u.SlabPerConnection != 0 {
+		t.Errorf("slab per each of two connections %v, want that it is unknown", u.SlabPerConnection)
 	}
 }
 
-func TestUsageOfUnknownFigures(t *testing.T) {
-	before, end := Sample{PSS: 1000}, Sample{PSS: 5000, Heap: 7000}
-	u := NewUsage(before, before, end, 4, 0)
-	if u.PSSPerConnection != 1000 || u.HeapPerConnection != 0 || u.CPUPerMessage != 0 {
-		t.Errorf("pss %v, heap %v, cpu %v, want 1000 and two unknown", u.PSSPerConnection, u.HeapPerConnection, u.CPUPerMessage)
+func TestUsage(t *testing.T) {
+	at := time.Unix(1_700_000_000, 0)
+	before := Sample{At: at, CPU: Seconds(time.Second), RSS: 5e6, PSS: 1e6, Descriptors: 10, Voluntary: 100}
+	start := Sample{At: at.Add(time.Second), CPU: Seconds(3 * time.Second), RSS: 8e6, PSS: 4e6, Descriptors: 2010, Voluntary: 200}
+	end := Sample{At: at.Add(3 * time.Second), CPU: Seconds(4 * time.Second), RSS: 9e6, PSS: 5e6, Heap: 7000, Descriptors: 2010, Voluntary: 500, Involuntary: 100}
+	type figures struct{ cores, cpu, switches, rss, pss, heap float64 }
+	tests := []struct {
+		name                  string
+		end                   Sample
+		connections, messages int64
+		want                  figures
+	}{
+		{"all", end, 2000, 4000, figures{0.5, 250, 0.1, 2000, 2000, 0}},
+		{"few connections", end, 999, 4000, figures{0.5, 250, 0.1, 0, 0, 0}},
+		{"few messages", end, 2000, 1999, figures{0.5, 0, 0, 2000, 2000, 0}},
+		{"no messages", end, 0, 0, figures{cores: 0.5}},
+		{"ended", Sample{At: end.At}, 2000, 4000, figures{}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			u := NewUsage(before, start, test.end, test.connections, test.messages)
+			got := figures{u.Cores, u.CPUPerMessage, u.SwitchesPerMessage, u.RSSPerConnection, u.PSSPerConnection, u.HeapPerConnection}
+			if got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
 	}
 }

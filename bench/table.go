@@ -204,5 +204,8 @@ func percent(share float64) string {
 }
 
 func formatDuration(s Seconds) string {
+	if d := time.Duration(s); d >= 10*time.Minute {
+		return d.Round(time.Second).String()
+	}
 	return formatDigits(time.Duration(s).Seconds(), tableDigits) + " s"
 }

@@ -12,7 +12,7 @@ func processFigures(r *Result) (header []string, rows [][]string) {
 		header, usages = append(header, "client"), append(usages, r.Client)
 	}
 	if r.System != nil {
-		header = append(header, "kernel")
+		header = append(header, "kernel, all")
 	}
 	for _, f := range processRows {
 		row, known := []string{f.name}, false
@@ -22,10 +22,8 @@ func processFigures(r *Result) (header []string, rows [][]string) {
 			row = append(row, cell)
 		}
 		if r.System != nil {
-			cell := ""
-			if f.system != nil {
-				cell, known = f.system(r.System), true
-			}
+			cell := f.system(r.System)
+			known = known || cell != ""
 			row = append(row, cell)
 		}
 		if known {
@@ -44,29 +42,34 @@ type processRow struct {
 }
 
 var processRows = []processRow{
-	{"CPU per message", func(u *Usage) string { return unlessZero(u.CPUPerMessage, formatMicros) }, nil},
-	{"CPU", func(u *Usage) string { return seconds(u.Delta.CPU) }, nil},
-	{"  user", func(u *Usage) string { return seconds(u.Delta.User) }, nil},
-	{"  system", func(u *Usage) string { return seconds(u.Delta.System) }, nil},
-	{"cores", func(u *Usage) string { return formatDigits(u.Cores, tableDigits) }, nil},
-	{"switches per message", func(u *Usage) string { return unlessZero(u.SwitchesPerMessage, formatDigits) }, nil},
-	{"  involuntary", func(u *Usage) string { return formatNumber(float64(u.Delta.Involuntary), tableDigits) }, nil},
-	{"RSS", func(u *Usage) string { return bytesOf(u.End.RSS) }, nil},
-	{"  per connection", func(u *Usage) string { return unlessZero(u.RSSPerConnection, formatBytes) }, nil},
-	{"PSS", func(u *Usage) string { return unlessZero(float64(u.End.PSS), formatBytes) }, nil},
-	{"  per connection", func(u *Usage) string { return unlessZero(u.PSSPerConnection, formatBytes) }, nil},
-	{"Go heap", func(u *Usage) string { return unlessZero(float64(u.End.Heap), formatBytes) }, nil},
-	{"  per connection", func(u *Usage) string { return unlessZero(u.HeapPerConnection, formatBytes) }, nil},
-	{"descriptors", func(u *Usage) string { return formatNumber(float64(u.End.Descriptors), tableDigits) }, nil},
-	{"threads", func(u *Usage) string { return formatNumber(float64(u.End.Threads), tableDigits) }, nil},
+	{"CPU per message", func(u *Usage) string { return unlessZero(u.CPUPerMessage, formatMicros) }, ofNone},
+	{"CPU", func(u *Usage) string { return seconds(u.Delta.CPU) }, ofNone},
+	{"  user", func(u *Usage) string { return seconds(u.Delta.User) }, ofNone},
+	{"  system", func(u *Usage) string { return seconds(u.Delta.System) }, ofNone},
+	{"cores", func(u *Usage) string { return unlessZero(u.Cores, formatDigits) }, ofNone},
+	{"context switches", func(u *Usage) string {
+		return formatNumber(float64(u.Delta.Voluntary+u.Delta.Involuntary), tableDigits)
+	}, ofNone},
+	{"  per message", func(u *Usage) string { return unlessZero(u.SwitchesPerMessage, formatDigits) }, ofNone},
+	{"  involuntary", func(u *Usage) string { return formatNumber(float64(u.Delta.Involuntary), tableDigits) }, ofNone},
+	{"RSS", func(u *Usage) string { return bytesOf(u.End.RSS) }, ofNone},
+	{"  per connection", func(u *Usage) string { return unlessZero(u.RSSPerConnection, formatBytes) }, ofNone},
+	{"PSS", func(u *Usage) string { return unlessZero(float64(u.End.PSS), formatBytes) }, ofNone},
+	{"  per connection", func(u *Usage) string { return unlessZero(u.PSSPerConnection, formatBytes) }, ofNone},
+	{"Go heap", func(u *Usage) string { return unlessZero(float64(u.End.Heap), formatBytes) }, ofNone},
+	{"  per connection", func(u *Usage) string { return unlessZero(u.HeapPerConnection, formatBytes) }, ofNone},
+	{"descriptors", func(u *Usage) string { return formatNumber(float64(u.End.Descriptors), tableDigits) }, ofNone},
+	{"threads", func(u *Usage) string { return formatNumber(float64(u.End.Threads), tableDigits) }, ofNone},
 	{"TCP sockets", none, func(s *SystemUsage) string { return formatNumber(float64(s.End.Sockets), tableDigits) }},
 	{"socket memory", none, func(s *SystemUsage) string { return bytesOf(s.End.SocketMem) }},
-	{"  per connection", none, func(s *SystemUsage) string { return formatBytes(s.SocketMemPerConnection, tableDigits) }},
+	{"  per connection", none, func(s *SystemUsage) string { return unlessZero(s.SocketMemPerConnection, formatBytes) }},
 	{"slab", none, func(s *SystemUsage) string { return bytesOf(s.End.Slab) }},
-	{"  per connection", none, func(s *SystemUsage) string { return formatBytes(s.SlabPerConnection, tableDigits) }},
+	{"  per connection", none, func(s *SystemUsage) string { return unlessZero(s.SlabPerConnection, formatBytes) }},
 }
 
 func none(*Usage) string { return "" }
+
+func ofNone(*SystemUsage) string { return "" }
 
 // unlessZero writes v, or nothing: what was not measured is 0.
 func unlessZero(v float64, format func(float64, int) string) string {

@@ -16,8 +16,8 @@ func fullResult() *Result {
 			end := started.Add(time.Duration(second+1) * time.Second)
 			rec.Setup = second == 0
 			if rec.Setup {
-				rec.Connected(50)
-				rec.Upgrades += 50
+				rec.Connected(1000)
+				rec.Upgrades += 1000
 			} else {
 				for i := range int64(1000) {
 					rec.Latency(200_000+i*i*int64(second+w+1), 10)
@@ -43,17 +43,17 @@ func fullResult() *Result {
 	start.CPU = Seconds(20 * time.Millisecond)
 	end := Sample{
 		At: started.Add(6 * time.Second), CPU: Seconds(370 * time.Millisecond), User: Seconds(110 * time.Millisecond), System: Seconds(260 * time.Millisecond),
-		RSS: 12<<20 + 7843, PSS: 9<<20 + 7501, Heap: 2<<20 + 4096, Descriptors: 110, Threads: 7, Voluntary: 42_000, Involuntary: 311,
+		RSS: 12<<20 + 159_843, PSS: 9<<20 + 153_501, Heap: 2<<20 + 81_920, Descriptors: 2010, Threads: 7, Voluntary: 42_000, Involuntary: 311,
 	}
 	r := &Result{
-		Mode: "rate", URL: "ws://127.0.0.1:9998/echo", Processes: 2, Connections: 100, Size: 64, Pipeline: 1, TargetRate: 20_000,
-		Server: NewUsage(before, start, end, 98, 100_000),
+		Mode: "rate", URL: "ws://127.0.0.1:9998/echo", Processes: 2, Connections: 2000, Size: 64, Pipeline: 1, TargetRate: 20_000,
+		Server: NewUsage(before, start, end, 1998, 100_000),
 		Client: NewUsage(before, start, Sample{
 			At: end.At, CPU: Seconds(4 * time.Second), User: Seconds(time.Second), System: Seconds(3 * time.Second),
-			RSS: 40 << 20, Descriptors: 220, Threads: 14, Voluntary: 90_000, Involuntary: 2,
+			RSS: 13 << 20, Descriptors: 2020, Threads: 14, Voluntary: 90_000, Involuntary: 2,
 			Missing: []string{"pss: permission denied"},
-		}, 98, 100_000),
-		System: NewSystemUsage(SystemSample{Sockets: 4, SocketMem: 8192, Slab: 90 << 20}, SystemSample{Sockets: 204, SocketMem: 405504, Slab: 91 << 20}, 98),
+		}, 1998, 100_000),
+		System: NewSystemUsage(SystemSample{Sockets: 4, SocketMem: 8192, Slab: 90 << 20}, SystemSample{Sockets: 4000, SocketMem: 405504, Slab: 107 << 20}, 1998),
 		Notes:  []string{"a note of the mode"},
 	}
 	c.Finish(r)

@@ -13,39 +13,50 @@ type Usage struct {
 	// End less Before in what is held (memory, descriptors, threads).
 	Delta Sample `json:"delta"`
 
-	Cores              float64 `json:"cores"` // CPU time per time
-	CPUPerMessage      float64 `json:"cpu_us_per_message"`
-	SwitchesPerMessage float64 `json:"switches_per_message"`
-	RSSPerConnection   float64 `json:"rss_bytes_per_connection"`
+	// What the run cannot tell is 0 and left out of the JSON.
+	Cores              float64 `json:"cores,omitempty"` // CPU time per time
+	CPUPerMessage      float64 `json:"cpu_us_per_message,omitempty"`
+	SwitchesPerMessage float64 `json:"switches_per_message,omitempty"`
+	RSSPerConnection   float64 `json:"rss_bytes_per_connection,omitempty"`
 	PSSPerConnection   float64 `json:"pss_bytes_per_connection,omitempty"`
 	HeapPerConnection  float64 `json:"heap_bytes_per_connection,omitempty"`
 }
 
+// minConnections is how many connections it takes to tell what one costs: of
+// fewer the growth of a process is that of its pools and its runtime.
+const minConnections = 1000
+
 // NewUsage compares three samples of the same processes. connections is how
 // many were opened between before and end, messages how many echoes were
-// counted between start and end.
+// counted between start and end. CPU per message needs as many messages as
+// connections: with fewer, what the process did was something else.
 func NewUsage(before, start, end Sample, connections, messages int64) *Usage {
 	u := &Usage{Before: before, Start: start, End: end}
 	d := &u.Delta
-	d.At = end.At
+	d.RSS, d.Descriptors, d.Threads = growth(before.RSS, end.RSS), end.Descriptors-before.Descriptors, end.Threads-before.Threads
+	d.PSS, d.Heap = growth(before.PSS, end.PSS), growth(before.Heap, end.Heap)
+	if connections >= minConnections {
+		u.RSSPerConnection = ratio(d.RSS, connections)
+		u.PSSPerConnection = ratio(d.PSS, connections)
+		u.HeapPerConnection = ratio(d.Heap, connections)
+	}
+	if end.CPU < start.CPU {
+		return u // the process has ended, or one of several
+	}
 	d.CPU, d.User, d.System = end.CPU-start.CPU, end.User-start.User, end.System-start.System
 	d.Voluntary, d.Involuntary = end.Voluntary-start.Voluntary, end.Involuntary-start.Involuntary
-	d.RSS, d.Descriptors, d.Threads = end.RSS-before.RSS, end.Descriptors-before.Descriptors, end.Threads-before.Threads
-	d.PSS = known(before.PSS, end.PSS)
-	d.Heap = known(before.Heap, end.Heap)
 	if elapsed := end.At.Sub(start.At); elapsed > 0 {
 		u.Cores = float64(d.CPU) / float64(elapsed)
 	}
-	u.CPUPerMessage = ratio(int64(d.CPU), messages) / float64(time.Microsecond)
-	u.SwitchesPerMessage = ratio(d.Voluntary+d.Involuntary, messages)
-	u.RSSPerConnection = ratio(d.RSS, connections)
-	u.PSSPerConnection = ratio(d.PSS, connections)
-	u.HeapPerConnection = ratio(d.Heap, connections)
+	if messages >= connections {
+		u.CPUPerMessage = ratio(int64(d.CPU), messages) / float64(time.Microsecond)
+		u.SwitchesPerMessage = ratio(d.Voluntary+d.Involuntary, messages)
+	}
 	return u
 }
 
-// known is the growth of a figure that both samples have.
-func known(before, end int64) int64 {
+// growth is that of a figure which both samples have.
+func growth(before, end int64) int64 {
 	if before == 0 || end == 0 {
 		return 0
 	}
@@ -75,8 +86,8 @@ type SystemUsage struct {
 	End    SystemSample `json:"end"`
 	Delta  SystemSample `json:"delta"`
 
-	SocketMemPerConnection float64 `json:"tcp_memory_bytes_per_connection"`
-	SlabPerConnection      float64 `json:"slab_bytes_per_connection"`
+	SocketMemPerConnection float64 `json:"tcp_memory_bytes_per_connection,omitempty"`
+	SlabPerConnection      float64 `json:"slab_bytes_per_connection,omitempty"`
 }
 
 // NewSystemUsage compares two samples. Both ends of a connection over loopback
@@ -87,7 +98,9 @@ func NewSystemUsage(before, end SystemSample, connections int64) *SystemUsage {
 	d.Sockets = end.Sockets - before.Sockets
 	d.SocketMem = end.SocketMem - before.SocketMem
 	d.Slab = end.Slab - before.Slab
-	u.SocketMemPerConnection = ratio(d.SocketMem, connections)
-	u.SlabPerConnection = ratio(d.Slab, connections)
+	if connections >= minConnections {
+		u.SocketMemPerConnection = ratio(d.SocketMem, connections)
+		u.SlabPerConnection = ratio(d.Slab, connections)
+	}
 	return u
 }
