@@ -204,7 +204,7 @@ func TestPongs(t *testing.T) {
 			if got != want {
 				t.Errorf("got pong %q, want %q", got, want)
 			}
-		case <-time.After(patience):
+		case <-time.After(waitAtMost):
 			t.Fatalf("no pong %q", want)
 		}
 	}

@@ -37,7 +37,7 @@ func TestStallShowsInOpenLoop(t *testing.T) {
 	const slow = Micros(900 * time.Millisecond)
 	t.Run("open", func(t *testing.T) {
 		s := startServer(t, stalls(300))
-		d := small(modeRate, func(d *load) { d.Rate = 500; d.Duration = 4 * time.Second; d.Timeout = patience })
+		d := small(modeRate, func(d *load) { d.Rate = 500; d.Duration = 4 * time.Second; d.Timeout = waitAtMost })
 		r := measureServers(t, d, s.url())
 		if r.Sent != 2000 || r.Count != r.Sent || r.Latency.Count != r.Sent || r.Errors != 0 {
 			t.Errorf("got %d sent, %d back, %d latencies, %d errors, want 2000 of each and none", r.Sent, r.Count, r.Latency.Count, r.Errors)

@@ -28,7 +28,7 @@ func bench(t *testing.T, args ...string) (code int, out, errOut string) {
 }
 
 func benchCommand(t *testing.T, args ...string) (c *exec.Cmd, out, errOut *bytes.Buffer) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*waitAtMost)
 	t.Cleanup(cancel)
 	c = exec.CommandContext(ctx, os.Args[0], args...)
 	c.Env = append(os.Environ(), asProgram+"=1")
@@ -199,7 +199,7 @@ func TestInterruptPrintsWhatWasMeasured(t *testing.T) {
 		}
 		select {
 		case <-enough:
-		case <-time.After(patience):
+		case <-time.After(waitAtMost):
 			t.Error("no load came")
 		}
 		_ = c.Process.Signal(syscall.SIGINT)

@@ -24,8 +24,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// patience is how long a test waits for what must happen.
-const patience = 60 * time.Second
+// waitAtMost is how long a test waits for what must happen.
+const waitAtMost = 60 * time.Second
 
 // answer is what a server does with the data frame number n, counted from 0
 // over all its connections. The payload is unmasked. An error ends the
@@ -161,7 +161,7 @@ func readFrame(r io.Reader) (f ws.Frame, err error) {
 // small is a load that is over soon; change makes of it what a test needs.
 func small(mode string, change func(*load)) load {
 	d := load{
-		Mode: mode, Size: 64, Duration: patience, Timeout: patience,
+		Mode: mode, Size: 64, Duration: waitAtMost, Timeout: waitAtMost,
 		Connections: 4, InFlight: 4, Pipeline: 1, Messages: -1,
 	}
 	change(&d)
@@ -176,7 +176,7 @@ func measureServers(t *testing.T, d load, urls ...string) *Result {
 
 func measureWith(t *testing.T, m measurement, urls ...string) *Result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*waitAtMost)
 	defer cancel()
 	var err error
 	if m.load.Servers, err = lookUpAll(ctx, urls, m.load.Sources); err != nil {
