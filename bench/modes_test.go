@@ -77,6 +77,23 @@ func TestOpenLoopWaitsForWhatItSent(t *testing.T) {
 	wantErrors(t, r, KindTimeout, 4)
 }
 
+// A rate that no client can send: the report says whose the figures are.
+func TestClientThatIsTooSlowSaysSo(t *testing.T) {
+	over := make(chan struct{})
+	s := startServer(t, echo, func(s *testServer) {
+		s.opened = func(net.Conn) error { <-over; return nil } // costs nothing
+	})
+	defer close(over)
+	d := small(modeRate, func(d *load) { d.Rate = 1e9; d.Duration = 20 * time.Millisecond; d.Timeout = time.Second })
+	r := measureServers(t, d, s.url())
+	if r.Late == 0 || r.Sent == 0 || r.Sent >= 20e6 || !strings.Contains(r.Bottleneck, "late") {
+		t.Errorf("got %d late of %d sent, bottleneck %q, want some late of some, and a word about it", r.Late, r.Sent, r.Bottleneck)
+	}
+	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, "messages were never sent") {
+		t.Errorf("got notes %q", notes)
+	}
+}
+
 func TestIdleReportsWhoIsLostAndWhen(t *testing.T) {
 	var opened atomic.Int64
 	s := startServer(t, func(c net.Conn, n int64, f ws.Frame) error {
