@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -14,11 +15,16 @@ import (
 	"go.uber.org/goleak"
 )
 
-// asProgram makes the test binary be the load generator.
+// asProgram makes the test binary be the load generator or, when it is given
+// the flag of the servers of a comparison, one of them.
 const asProgram = "BENCH_TEST_BE_THE_PROGRAM"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
+	switch {
+	case os.Getenv(asProgram) == "":
+	case len(os.Args) == 3 && os.Args[1] == "--listen":
+		beServer(os.Args[2])
+	default:
 		main()
 	}
 	goleak.VerifyTestMain(m)
@@ -52,6 +58,22 @@ type testServer struct {
 	running sync.WaitGroup
 }
 
+// beServer echoes until it is killed.
+func beServer(address string) {
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	newServer(ln, echo).accept()
+}
+
+func newServer(ln net.Listener, a answer) *testServer {
+	s := &testServer{Listener: ln, answer: a, conns: make(map[net.Conn]bool), pong: func([]byte) {}, closed: func() {}}
+	s.serve, s.gone = s.webSocket, sync.NewCond(&s.mu)
+	return s
+}
+
 // startServer starts a server that answers data frames with a. It ends with the
 // test.
 func startServer(t *testing.T, a answer, change ...func(*testServer)) *testServer {
@@ -60,8 +82,7 @@ func startServer(t *testing.T, a answer, change ...func(*testServer)) *testServe
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &testServer{Listener: ln, answer: a, conns: make(map[net.Conn]bool), pong: func([]byte) {}, closed: func() {}}
-	s.serve, s.gone = s.webSocket, sync.NewCond(&s.mu)
+	s := newServer(ln, a)
 	for _, f := range change {
 		f(s)
 	}
