@@ -84,6 +84,10 @@ type place struct {
 func newLoop(s *Server, i int) (*loop, error) {
 	l := &loop{srv: s, table: s.table, tag: uint16(i + 1), tick: s.now(), buf: make([]byte, readBuffer), busys: make([]*busy, 1), timer: -1, wake: -1}
 	l.wheel.at, l.wheel.last = l.link, l.tick
+	l.pool.keep = keepLarge
+	if most := s.config.MaxBuffered; most > 0 {
+		l.pool.keep = int(most) / 2 / s.config.Loops
+	}
 	l.conn = websocket.NewConn(l, s.routes)
 	if err := l.open(); err != nil {
 		l.close()

@@ -11,6 +11,10 @@ const (
 	heldStep = 64 << 10
 	// drawn is how many connections are compared when one has to go.
 	drawn = 5
+	// keepLarge is how much of large buffers a loop keeps, while they are used,
+	// when nothing bounds them all: fresh memory for each large message costs
+	// more than the message (bench/results has the record).
+	keepLarge = 64 << 20
 )
 
 // bound ends a connection when the buffers of all loops together are above
