@@ -188,7 +188,7 @@ func (l *loop) tock() error {
 	l.resumeAccept()
 	l.sweepDrain()
 	if now/ticksPerSecond != (now-passed)/ticksPerSecond {
-		l.pool.trim()
+		l.trim()
 	}
 	l.sleep()
 	return l.stopped()
@@ -337,8 +337,8 @@ func (l *loop) sleep() {
 	if l.armed && l.count.Load() == 0 && l.wheel.count == 0 && l.draining == 0 && !l.acceptPaused() {
 		l.armed = false
 		l.setTimer(0)
-		l.pool.trim()
-		l.pool.trim() // the first one only begins to look
+		l.trim()
+		l.trim() // the first one only begins to look
 	}
 }
 

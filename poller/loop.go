@@ -56,6 +56,7 @@ type loop struct {
 	due       []ref
 	busys     []*busy // by slot.busy; the first is never used
 	freeBusy  []uint32
+	spare     int // how many of freeBusy, from the first on, nobody needed since the last trim
 	timers    []timer
 	freeTimer []uint32
 	queue     []place // connections that are to be read again
