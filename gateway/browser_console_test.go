@@ -187,6 +187,24 @@ func TestConsoleThousandMessages(t *testing.T) {
 	}
 }
 
+// What is sent again and again can be stopped, and what was sent comes back.
+func TestConsoleStop(t *testing.T) {
+	b := openConsole(t)
+	b.click("open")
+	b.waitState("OPEN")
+	b.fill("count", "1000000")
+	b.fill("every", "1")
+	b.click("submit")
+	b.until(`document.getElementById("received").textContent.length > 1 && document.getElementById("submit").disabled`)
+	b.click("stop")
+	b.until(`!document.getElementById("submit").disabled && document.getElementById("stop").disabled`)
+	sent := b.text("sent")
+	b.waitReceived(sent)
+	if again := b.text("sent"); again != sent {
+		t.Errorf("sent %s messages after the stop at %s", again, sent)
+	}
+}
+
 func TestConsoleBufferedAmount(t *testing.T) {
 	b := openConsole(t)
 	b.click("open")
