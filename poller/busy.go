@@ -53,9 +53,13 @@ func (l *loop) work(fd int, s *slot) *busy {
 	if s.busy == 0 {
 		if n := len(l.freeBusy); n > 0 {
 			s.busy, l.freeBusy = l.freeBusy[n-1], l.freeBusy[:n-1]
+			l.spare = min(l.spare, n-1)
 		} else {
 			s.busy = uint32(len(l.busys))
-			l.busys = append(l.busys, new(busy))
+			l.busys = append(l.busys, nil)
+		}
+		if l.busys[s.busy] == nil {
+			l.busys[s.busy] = new(busy)
 		}
 		l.busys[s.busy].fd = fd
 	}
@@ -76,4 +80,14 @@ func (l *loop) giveBack(s *slot, b *busy) {
 	*b = busy{}
 	l.freeBusy = append(l.freeBusy, s.busy)
 	s.busy = 0
+}
+
+// trim gives what nobody needed since the last trim to the collector: a burst
+// leaves nothing behind.
+func (l *loop) trim() {
+	l.pool.trim()
+	for _, i := range l.freeBusy[:l.spare] {
+		l.busys[i] = nil
+	}
+	l.spare = len(l.freeBusy)
 }

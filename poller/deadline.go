@@ -189,7 +189,7 @@ func (l *loop) tock() error {
 	l.resumeAccept()
 	l.sweepDrain()
 	if now/ticksPerSecond != (now-passed)/ticksPerSecond {
-		l.pool.trim()
+		l.trim()
 	}
 	l.sleep()
 	return l.stopped()
@@ -310,8 +310,12 @@ func goAway(c *websocket.Conn) error   { _ = c.Shut(websocket.ErrGoingAway); ret
 func restart(c *websocket.Conn) error  { _ = c.Shut(websocket.ErrRestart); return nil }
 func message(*websocket.Conn) error    { return websocket.ErrMessageTimeout }
 
-// drainOne sends a connection away.
+// drainOne sends a connection away. A message whose job is under way has been
+// taken: its answer leaves before.
 func (l *loop) drainOne(fd int, s *slot) {
+	if s.ws.Working() {
+		return
+	}
 	if !s.ws.Upgraded() {
 		l.finish(fd, s, websocket.ErrGoingAway)
 		return
@@ -341,8 +345,8 @@ func (l *loop) sleep() {
 		l.armed = false
 		l.beat.Store(0)
 		l.setTimer(0)
-		l.pool.trim()
-		l.pool.trim() // the first one only begins to look
+		l.trim()
+		l.trim() // the first one only begins to look
 	}
 }
 

@@ -199,3 +199,36 @@ func TestStalledAndSlow(t *testing.T) {
 		t.Errorf("left behind: %+v", now)
 	}
 }
+
+// TestBurstLeavesNothing: working state that a burst needed goes to the
+// collector, what is in use and what is needed again does not.
+func TestBurstLeavesNothing(t *testing.T) {
+	l := still(t, limited(nil))
+	all := make([]stillConn, 100)
+	for i := range all {
+		all[i] = open(t, l)
+		all[i].sends([]byte{0x81}) // half a header
+	}
+	rest := []byte{0x80, 1, 2, 3, 4}
+	for _, c := range all[1:] {
+		c.sends(rest)
+	}
+	for range 3 {
+		later(t, l, time.Second)
+	}
+	made := 0
+	for _, b := range l.busys {
+		if b != nil {
+			made++
+		}
+	}
+	if made != 1 || l.snapshot().Busy != 1 {
+		t.Errorf("%d working states are left, %d in use; want the one in use", made, l.snapshot().Busy)
+	}
+	for _, c := range all[1:] {
+		c.sends([]byte{0x81})
+	}
+	if busy := l.snapshot().Busy; busy != len(all) {
+		t.Errorf("%d working states in use, want %d", busy, len(all))
+	}
+}

@@ -127,6 +127,34 @@ func TestDrainLosesNothing(t *testing.T) {
 	}
 }
 
+// limits.md G1: a message whose job is under way has been taken too: its answer
+// comes before the close frame. What waits behind it has not.
+func TestDrainWaitsForJobs(t *testing.T) {
+	t.Parallel()
+	begun, work := make(chan struct{}, 2), make(chan struct{})
+	s := start(t, map[string]websocket.Route{"/": {Message: func(c *websocket.Conn, op ws.OpCode, p []byte) error {
+		p = append([]byte(nil), p...)
+		return c.Go(func() func(*websocket.Conn) error {
+			begun <- struct{}{}
+			<-work
+			return func(c *websocket.Conn) error { return c.Send(op, p) }
+		})
+	}}}, func(c *Config) { c.Loops, c.Drain = 1, 20*time.Millisecond })
+	c := s.dial("/")
+	c.write(append(masked(ws.OpText, []byte("taken"), true), masked(ws.OpText, []byte("not taken"), true)...))
+	<-begun
+	seen := s.tick()
+	s.stop()
+	eventually(t, "the drain over", func() bool { return s.tick() > seen+10 })
+	close(work)
+	c.wantText("taken")
+	c.wantClose(1001)
+	c.finish(1001)
+	if err := s.wait(); err != nil {
+		t.Errorf("got %v from Run, want nil", err)
+	}
+}
+
 // limits.md G1: what the kernel has accepted already is served, on whichever
 // loop, although the drain begins before anybody has looked.
 func TestDrainServesBacklog(t *testing.T) {

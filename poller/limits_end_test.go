@@ -3,6 +3,7 @@ package poller
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 
@@ -100,5 +101,32 @@ func TestResetWhilePaused(t *testing.T) {
 		c.wantText("paused")
 		c.reset()
 		s.wantClosed(websocket.CauseReset, uint64(i+1))
+	}
+}
+
+// limits.md D5: peers that have sent FIN and do not read what they are owed cost
+// no time: no event comes again and again.
+func TestHalfClosedPeersDoNotSpin(t *testing.T) {
+	t.Parallel()
+	p := startProcess(t)
+	frames := many(20, masked(ws.OpBinary, make([]byte, 4096), true))
+	for range 50 {
+		c := connectTo(t, p.addr, 4<<10).upgrade("/narrow")
+		c.write(frames)
+		_ = c.CloseWrite()
+	}
+	var before answer
+	eventually(t, "50 backlogs", func() bool {
+		before = p.tell("stats")
+		return before.Stats.Paused == 50
+	})
+	begun := time.Now()
+	eventually(t, "a second", func() bool { return time.Since(begun) > time.Second })
+	after := p.tell("stats")
+	if used, passed := after.CPU-before.CPU, time.Since(begun); used > passed/2 {
+		t.Errorf("used %s of processor time in %s, want next to none", used, passed)
+	}
+	if after.Stats.Paused != 50 {
+		t.Errorf("got %d paused, want 50", after.Stats.Paused)
 	}
 }

@@ -78,15 +78,31 @@ func TestFailedConnections(t *testing.T) {
 	}
 }
 
-// limits.md B1: what a header declares takes no memory.
+// limits.md B1: the limit is that of the route, and exact, for a frame that is
+// there at once too.
+func TestMessageLimitOfRoute(t *testing.T) {
+	t.Parallel()
+	small := echoing
+	small.Limits.MaxMessage = 100
+	s := start(t, map[string]websocket.Route{"/": echoing, "/small": small}, nil)
+	c := s.dial("/small")
+	c.send(ws.OpBinary, make([]byte, 100))
+	c.want(ws.OpBinary, make([]byte, 100))
+	c.send(ws.OpBinary, make([]byte, 101))
+	c.wantClose(1009)
+	s.dial("/").echo(string(make([]byte, 101)))
+	c.Close()
+}
+
+// limits.md B1: what a header declares takes no memory, only what has come.
 func TestDeclaredTakesNoMemory(t *testing.T) {
 	t.Parallel()
 	const n = 50
 	s := start(t, map[string]websocket.Route{"/": echoing}, nil)
 	for range n {
-		s.dial("/").write(raw(0x82, 1<<20))
+		s.dial("/").write(append(raw(0x82, 1<<20), 'x'))
 	}
-	s.until("all headers taken", func(got Stats) bool { return got.Busy == n })
+	s.until("all of it taken", func(got Stats) bool { return got.Busy == n && got.Buffered > 0 })
 	if got := s.Stats().Buffered; got > n*4096 { // 10 times the 420 bytes of the row's figure
 		t.Errorf("got %d bytes in buffers for %d headers", got, n)
 	}

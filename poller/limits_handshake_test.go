@@ -81,6 +81,37 @@ func TestKeepAlive(t *testing.T) {
 	}
 }
 
+// limits.md A1: a later request that begins after a long silence has the whole
+// time all the same.
+func TestLaterRequestHasItsTime(t *testing.T) {
+	t.Parallel()
+	const timeout = 2 * time.Second
+	s := start(t, map[string]websocket.Route{"/": paged}, func(c *Config) {
+		c.Loops, c.HandshakeTimeout, c.HTTPIdle = 1, timeout, time.Hour
+	})
+	get := []byte("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	c := s.connect()
+	c.write(get)
+	c.wantPage()
+	s.connect().wantEOF() // the time for a request has passed
+	c.write(get[:20])
+	s.until("half a request", func(got Stats) bool { return got.Busy == 1 })
+	seen := s.tick()
+	eventually(t, "some ticks", func() bool { return s.tick() > seen+5 })
+	c.write(get[20:])
+	c.wantPage()
+}
+
+// tick is the first loop's clock.
+func (s *running) tick() (tick uint32) {
+	s.onLoops(func(l *loop) {
+		if l.tag == 1 {
+			tick = l.tick
+		}
+	})
+	return tick
+}
+
 // wantPage reads the answer to a request for the page of paged.
 func (c *client) wantPage() {
 	c.t.Helper()

@@ -116,7 +116,16 @@ func (l *loop) deliverTo(x letter) {
 			if x.f != nil {
 				l.call(fd, s, x.f)
 			}
+			l.answered(fd, s)
 		}
+	}
+}
+
+// answered sends a connection away that the drain has waited for: before the
+// next message of it is taken.
+func (l *loop) answered(fd int, s *slot) {
+	if l.draining != 0 && s.is(l) && s.ws.Open() && !before(l.tick, l.leaves(fd, s)) {
+		l.drainOne(fd, s)
 	}
 }
 

@@ -11,7 +11,20 @@ const (
 	heldStep = 64 << 10
 	// drawn is how many connections are compared when one has to go.
 	drawn = 5
+	// keepLarge is how much of large buffers a loop keeps, while they are used,
+	// when nothing bounds them all: fresh memory for each large message costs
+	// more than the message (bench/results has the record).
+	keepLarge = 64 << 20
 )
+
+// kept is how much of large buffers a loop keeps: half of its part of what may
+// be in use.
+func (c *Config) kept() int {
+	if c.MaxBuffered > 0 {
+		return int(c.MaxBuffered) / 2 / c.Loops
+	}
+	return keepLarge
+}
 
 // bound ends a connection when the buffers of all loops together are above
 // Config.MaxBuffered: of a few that hold some, drawn at random, the one that was

@@ -7,10 +7,6 @@ const (
 	largest  = 16 // buffers up to 1 << largest, 64 KiB, are kept
 	// keepBytes is how much of each class the pool keeps at most.
 	keepBytes = 256 << 10
-	// keepLarge is how much of larger buffers is kept, and only while they are
-	// used: fresh memory for each large message costs more than the message
-	// (bench/results has the record).
-	keepLarge = 64 << 20
 )
 
 // pool keeps free buffers of one loop by size class, powers of two. What it has
@@ -18,7 +14,8 @@ const (
 type pool struct {
 	free  [largest - smallest + 1][][]byte
 	out   int
-	large [][]byte // a stack of larger buffers
+	keep  int      // how many bytes of larger buffers are kept, while they are used
+	large [][]byte // a stack of them
 	kept  int      // their bytes
 	low   int      // the stack's lowest height since the last trim
 }
@@ -68,7 +65,7 @@ func (p *pool) put(b []byte) {
 	p.out -= n
 	class := bits.Len(uint(n - 1))
 	if class > largest {
-		if p.kept+n <= keepLarge {
+		if p.kept+n <= p.keep {
 			p.large = append(p.large, b[:0:n])
 			p.kept += n
 		}

@@ -16,7 +16,7 @@ func TestPoolGivesRoom(t *testing.T) {
 		{64<<10 + 1, 72 << 10}, // above: rounded up by an eighth at most
 		{1 << 20, 1 << 20}, {1<<20 + 1, 1<<20 + 1<<17},
 	} {
-		var p pool
+		p := pool{keep: 4 << 20}
 		b := p.get(tt.n)
 		if len(b) != 0 || cap(b) != tt.capacity {
 			t.Errorf("get(%d): length %d, capacity %d, want 0 and %d", tt.n, len(b), cap(b), tt.capacity)
@@ -35,7 +35,7 @@ func TestPoolGivesRoom(t *testing.T) {
 }
 
 func TestPoolTakesNothingBackForNil(t *testing.T) {
-	var p pool
+	p := pool{keep: 4 << 20}
 	p.put(nil)
 	if p.out != 0 {
 		t.Errorf("%d bytes are out", p.out)
@@ -46,7 +46,7 @@ func TestPoolTakesNothingBackForNil(t *testing.T) {
 // count is right, and what is kept stays within its bounds.
 func TestPoolModel(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	var p pool
+	p := pool{keep: 4 << 20}
 	out, bytes := map[*byte][]byte{}, 0
 	for range 20000 {
 		switch rng.IntN(10) {
@@ -87,8 +87,8 @@ func checkKept(t *testing.T, p *pool) {
 	for _, b := range p.large {
 		kept += cap(b)
 	}
-	if kept != p.kept || kept > keepLarge || p.low > len(p.large) {
-		t.Fatalf("keeps %d bytes in large buffers and says %d, bound %d; low %d of %d", kept, p.kept, keepLarge, p.low, len(p.large))
+	if kept != p.kept || kept > p.keep || p.low > len(p.large) {
+		t.Fatalf("keeps %d bytes in large buffers and says %d, bound %d; low %d of %d", kept, p.kept, p.keep, p.low, len(p.large))
 	}
 	for i, free := range p.free {
 		class := i + smallest
@@ -100,7 +100,7 @@ func checkKept(t *testing.T, p *pool) {
 
 func TestPoolBoundsWhatItKeeps(t *testing.T) {
 	for _, size := range []int{64, 64 << 10, 1 << 20} {
-		var p pool
+		p := pool{keep: 4 << 20}
 		var all [][]byte
 		for range 5000 {
 			all = append(all, p.get(size))
@@ -121,7 +121,7 @@ func TestPoolBoundsWhatItKeeps(t *testing.T) {
 // TestPoolTrim: large buffers go once nobody has needed them between two trims.
 func TestPoolTrim(t *testing.T) {
 	const size = 1 << 20
-	var p pool
+	p := pool{keep: 4 << 20}
 	a, b, c := p.get(size), p.get(size), p.get(size)
 	for _, x := range [][]byte{a, b, c} {
 		p.put(x)
@@ -142,7 +142,7 @@ func TestPoolTrim(t *testing.T) {
 }
 
 func TestPoolDoesNotGiveMuchMore(t *testing.T) {
-	var p pool
+	p := pool{keep: 4 << 20}
 	p.put(p.get(4 << 20))
 	if b := p.get(1 << 20); cap(b) > 2<<20 {
 		t.Errorf("get(1 MiB) gave %d bytes", cap(b))

@@ -91,7 +91,7 @@ func (p *process) answer() (a answer) {
 // serveProcess is the other end: the server, told what to do line by line. At
 // the end of its input it exits.
 func serveProcess() int {
-	routes, err := websocket.Compile(map[string]websocket.Route{"/echo": echoing})
+	routes, err := websocket.Compile(map[string]websocket.Route{"/echo": echoing, "/narrow": narrow})
 	if err != nil {
 		panic(err)
 	}

@@ -205,6 +205,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	go func() {
 		loops.Wait()
+		s.sumUp()
 		close(s.ended)
 	}()
 	var others sync.WaitGroup // end with the loops
@@ -260,14 +261,19 @@ func (s *Server) wait(done <-chan struct{}) bool {
 // cutTime is how long loops, and jobs that run, may take to end after a cut.
 const cutTime = 5 * time.Second
 
-// finish is what comes after the loops.
-func (s *Server) finish() {
+// sumUp keeps what the loops have counted, before anybody is told that they
+// have ended.
+func (s *Server) sumUp() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, l := range s.loops {
 		own := l.snapshot()
 		s.last.add(&own)
 	}
-	s.mu.Unlock()
+}
+
+// finish is what comes after the loops.
+func (s *Server) finish() {
 	s.close()
 	if s.access != nil {
 		close(s.access.lines)

@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"echogate/poller/websocket"
 )
 
@@ -123,3 +125,19 @@ func TestSnapshot(t *testing.T) {
 }
 
 func nop(*websocket.Conn) error { return nil }
+
+// TestStatsAtTheEnd: who asks in the moment in which the loops end gets what
+// they have counted.
+func TestStatsAtTheEnd(t *testing.T) {
+	for range 20 {
+		s, addr := serving(t, quiet(t))
+		p := dial(t, addr)
+		p.upgrade()
+		s.Cut()
+		<-s.ended
+		if got := s.Stats(); got.Accepted != 1 || got.Upgrades != 1 {
+			t.Errorf("accepted %d, upgrades %d, want 1 and 1", got.Accepted, got.Upgrades)
+		}
+		_ = unix.Close(p.fd)
+	}
+}

@@ -63,6 +63,9 @@ func (s *State) Held() bool { return s.flags&(flagPaused|flagJob) != 0 }
 // to where it stays (Room) if the first read takes no more than that.
 func (s *State) Long() bool { return s.flags&flagLong != 0 }
 
+// Working reports whether a job of Go is under way.
+func (s *State) Working() bool { return s.flags&flagJob != 0 }
+
 // Begin ends Served: the first byte of the next request has come.
 func (s *State) Begin() { s.flags &^= flagServed }
 

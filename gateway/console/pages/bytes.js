@@ -68,9 +68,13 @@ export function size(n) {
   return `${(n / by).toFixed(1)} ${unit}`;
 }
 
-// millis is a span of time with three digits that matter.
+// digits is a number of milliseconds with the three digits that matter.
+export function digits(ms) {
+  return ms < 10 ? ms.toFixed(2) : ms < 100 ? ms.toFixed(1) : String(Math.round(ms));
+}
+
 export function millis(ms) {
-  return `${ms < 10 ? ms.toFixed(2) : ms < 100 ? ms.toFixed(1) : Math.round(ms)} ms`;
+  return `${digits(ms)} ms`;
 }
 
 // clock is the local time of day, to the millisecond.

@@ -80,7 +80,9 @@ export class List {
     row.dataset.kind = entry.kind;
     const texts = fields(entry);
     columns.forEach((name, i) => (row.children[i].textContent = texts[name]));
-    row.children[1].setAttribute("aria-label", entry.direction);
+    // Read out in words, and without the time, which would come first each time.
+    const {size, trip, content} = texts;
+    row.setAttribute("aria-label", [entry.direction, entry.kind, size, trip, content].filter((t) => t !== "").join(", "));
   }
 
   #newRow(slot) {

@@ -18,7 +18,7 @@ const list = new List($("log"), $("rows"), journal, (entry) => {
   detail.show(entry);
   view.schedule();
 });
-const sending = bindSend(connection, () => view.drawState());
+const sending = bindSend(connection, () => view.draw()); // whole, so that figures and buttons agree
 const view = new View(connection, sending, journal, list, detail);
 
 bindConnect(connection);

@@ -1,6 +1,6 @@
 // What the page shows. Thousands of events a second cost one drawing a frame.
 
-import {millis, size} from "/console/bytes.js";
+import {digits, millis, size} from "/console/bytes.js";
 import {$} from "/console/forms.js";
 import {drawHistogram, Plot} from "/console/plot.js";
 
@@ -76,7 +76,7 @@ export class View {
     $("received").textContent = received.toLocaleString("en");
     const times = trips.summary();
     $("trip").textContent = times === null ? "–" : millis(times.last);
-    $("trips").textContent = times === null ? "median –, max –" : `median ${millis(times.median)}, max ${millis(times.max)}`;
+    $("trips").textContent = times === null ? "median –, max –" : `median ${digits(times.median)}, max ${millis(times.max)}`;
     drawHistogram($("histogram").lastElementChild, $("histogram").firstElementChild, trips.counts);
   }
 

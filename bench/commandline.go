@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+const about = `A load generator for WebSocket servers that echo: every byte that comes back is verified.`
+
+const commandHelp = "help" // --help has been answered
+
+// epilogue is the part of the reference that kong does not know.
+const epilogue = `
+Values
+  SIZE is bytes: 64, 1KiB, 1MB. N is 100, 50k or 1M. TIME is 500ms, 10s, 5m.
+
+More connections than one process has descriptors need --procs, more than one
+address has ports (about 28,000) need --source.
+
+Ctrl-C ends a run early and prints what was measured.
+
+Exit codes
+  0  measured
+  1  a condition of --fail does not hold, or nothing could be measured
+  2  bad command line; the message names the flag
+`
+
+// parsed is a command line that has been checked.
+type parsed struct {
+	commandLine
+	command string
+	mode    mode // nil for compare and the worker
+}
+
+// parse reads the command line, and answers --help on out.
+func parse(args []string, out io.Writer) (*parsed, error) {
+	p := new(parsed)
+	helped := false
+	k, err := kong.New(&p.commandLine, append(decoders(),
+		kong.Name("bench"),
+		kong.Description(about),
+		kong.Writers(out, out),
+		kong.Exit(func(int) { helped = true }),
+		kong.Help(help),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
+		kong.ValueFormatter(describe),
+		kong.Vars{"inflight": strconv.Itoa(defaultInFlight)},
+	)...)
+	if err != nil {
+		panic("bench: internal error: " + err.Error()) // a bad tag in commandLine
+	}
+	ctx, err := k.Parse(args)
+	if helped {
+		p.command = commandHelp
+		return p, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.command, _, _ = strings.Cut(ctx.Command(), " ")
+	p.mode = map[string]mode{
+		modeEcho: &p.Echo, modeRate: &p.Rate, modeIdle: &p.Idle,
+		modeStorm: &p.Storm, modeSlow: &p.Slow, modeMixed: &p.Mixed,
+	}[p.command]
+	if p.mode != nil {
+		return p, p.mode.check()
+	}
+	if p.command == modeCompare {
+		return p, p.Compare.check()
+	}
+	return p, nil
+}
+
+// help is kong's own and the epilogue.
+func help(o kong.HelpOptions, ctx *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(o, ctx); err != nil {
+		return err
+	}
+	_, err := io.WriteString(ctx.Stdout, epilogue)
+	return err
+}
+
+// describe is the text beside a flag: what it does, and its default.
+func describe(v *kong.Value) string {
+	if v.Flag == nil || !v.HasDefault {
+		return v.Help
+	}
+	return fmt.Sprintf("%s Default %s.", v.Help, v.Default)
+}

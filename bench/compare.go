@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// compareCommand runs the same loads against several servers: round by round,
+// and in each round one after the other, so that what else the machine does
+// falls on all of them.
+type compareCommand struct {
+	Mode        string        `default:"echo" enum:"echo,idle,storm" placeholder:"MODE" help:"What to run: echo, idle or storm."`
+	Peer        []Peer        `sep:"none" placeholder:"NAME=COMMAND" help:"A server: a program that takes --listen 127.0.0.1:PORT, or a command with {port} in it. The first is what the others are divided by. Without any: the gateway and all servers of bench/peers, built from this repository."`
+	Only        []string      `placeholder:"NAME" help:"Of the servers only these."`
+	Path        string        `default:"/echo" placeholder:"PATH" help:"What to ask the servers for."`
+	Rounds      int           `default:"5" placeholder:"N" help:"Rounds; the table has their medians."`
+	Connections []int         `short:"c" default:"100" placeholder:"N" help:"Connections; a list makes a row for each."`
+	Size        []Size        `default:"64B" placeholder:"SIZE" help:"Payload of a message; a list makes a row for each."`
+	Pipeline    []int         `default:"1" placeholder:"N" help:"Messages under way on one connection; a list makes a row for each."`
+	Duration    time.Duration `short:"d" default:"1s" placeholder:"TIME" help:"How long to measure each time."`
+	Timeout     time.Duration `default:"10s" placeholder:"TIME" help:"How long a connect, an upgrade or an echo may take."`
+	Source      Sources       `placeholder:"ADDRESSES" help:"Source addresses of the connections."`
+	Procs       int           `default:"1" placeholder:"N" help:"Worker processes of the client."`
+	ServerCPUs  cpuSet        `name:"server-cpus" placeholder:"CPUS" help:"Cores that the server runs on, as 1 or 0,2-3."`
+	ClientCPUs  cpuSet        `name:"client-cpus" placeholder:"CPUS" help:"Cores that the client runs on."`
+	JSON        string        `name:"json" placeholder:"FILE" help:"Write all runs as JSON."`
+	Markdown    string        `placeholder:"FILE" help:"Write the tables as Markdown."`
+}
+
+// Peer is a server to be compared.
+type Peer struct{ Name, Command string }
+
+// UnmarshalText reads NAME=COMMAND.
+func (p *Peer) UnmarshalText(text []byte) error {
+	name, command, ok := strings.Cut(string(text), "=")
+	if !ok || name == "" || command == "" {
+		return fmt.Errorf("%q: accepted is NAME=COMMAND", text)
+	}
+	*p = Peer{name, command}
+	return nil
+}
+
+// command starts the peer. A program without a place for its port takes it as
+// all the servers of bench/peers do.
+func (p Peer) command() string {
+	if strings.Contains(p.Command, portPlace) {
+		return p.Command
+	}
+	return p.Command + " --listen 127.0.0.1:" + portPlace
+}
+
+func (c *compareCommand) check() error {
+	for _, list := range []struct {
+		flag   string
+		values []int
+	}{{"connections", c.Connections}, {"pipeline", c.Pipeline}, {"rounds", []int{c.Rounds}}, {"procs", []int{c.Procs}}} {
+		if least := slices.Min(list.values); least < 1 {
+			return fmt.Errorf("--%s: at least 1, not %d", list.flag, least)
+		}
+	}
+	switch {
+	case slices.Max(c.Size) > maxSize:
+		return fmt.Errorf("--size: at most %v, not %v", Size(maxSize), slices.Max(c.Size))
+	case c.Duration <= 0:
+		return fmt.Errorf("--duration: more than 0, not %v", c.Duration)
+	case c.Timeout <= 0:
+		return fmt.Errorf("--timeout: more than 0, not %v", c.Timeout)
+	}
+	for _, p := range c.Peer {
+		if slices.ContainsFunc(c.Peer, func(q Peer) bool { return q.Name == p.Name && q != p }) {
+			return fmt.Errorf("--peer: two servers are called %q", p.Name)
+		}
+	}
+	return nil
+}
+
+// cells are the loads: all combinations of what the lists name.
+func (c *compareCommand) cells() []load {
+	var cells []load
+	for _, connections := range c.Connections {
+		for _, size := range c.Size {
+			for _, pipeline := range c.Pipeline {
+				cells = append(cells, load{
+					Mode: c.Mode, Sources: c.Source, Size: int(size), Duration: c.Duration, Timeout: c.Timeout,
+					Connections: connections, InFlight: defaultInFlight, Pipeline: pipeline, Messages: -1,
+					Probes: float64(connections) / 100,
+				})
+			}
+		}
+	}
+	return cells
+}
+
+// name is the row of a cell.
+func (d *load) name() string {
+	return fmt.Sprintf("%s, %d × %v, pipeline %d", d.Mode, d.Connections, Size(d.Size), d.Pipeline)
+}
+
+// compare runs all rounds and writes the tables. Interrupted, it writes those
+// of what was measured.
+func compare(ctx context.Context, c *compareCommand, out, errOut io.Writer) error {
+	if err := checkFiles(c.JSON, c.Markdown); err != nil {
+		return usageError{err}
+	}
+	for _, d := range c.cells() {
+		if err := checkDescriptors(d.total(), c.Procs); err != nil {
+			return usageError{err}
+		}
+	}
+	peers, remove, err := c.peers(ctx, errOut)
+	defer remove()
+	if err != nil {
+		return usageError{err}
+	}
+	names := make([]string, len(peers))
+	for i, p := range peers {
+		names[i] = p.Name
+	}
+	table := NewComparison(time.Now(), names)
+	err = c.rounds(ctx, peers, table, errOut)
+	if len(table.Cells) == 0 {
+		return err
+	}
+	return errors.Join(c.write(table, out), err)
+}
+
+func (c *compareCommand) rounds(ctx context.Context, peers []Peer, table *Comparison, errOut io.Writer) error {
+	for round := range c.Rounds {
+		for _, d := range c.cells() {
+			for _, p := range peers {
+				r, err := c.once(ctx, p, d)
+				if ctx.Err() != nil {
+					return nil // half a run is no round
+				}
+				if err != nil {
+					return fmt.Errorf("%s: %s: %w", p.Name, d.name(), err)
+				}
+				fmt.Fprintf(errOut, "round %d of %d: %s: %s: %.0f messages/s, %d errors\n", round+1, c.Rounds, d.name(), p.Name, r.Rate, r.Errors)
+				table.Add(d.name(), p.Name, r)
+			}
+		}
+	}
+	return nil
+}
+
+// once measures one server under one load.
+func (c *compareCommand) once(ctx context.Context, p Peer, d load) (*Result, error) {
+	command, urls, err := withPort(p.command(), []string{"ws://127.0.0.1:" + portPlace + c.Path})
+	if err != nil {
+		return nil, err
+	}
+	if d.Servers, err = lookUpAll(ctx, urls, c.Source); err != nil {
+		return nil, err
+	}
+	if d.Sources == nil {
+		d.Sources = loopbackSources(d.total(), d.Servers)
+	}
+	server, err := startProgram(ctx, command, d.Servers[0].Address, c.ServerCPUs)
+	if err != nil {
+		return nil, err
+	}
+	defer server.stop()
+	processes, err := openProcesses([]int{server.Process.Pid}, "")
+	if err != nil {
+		return nil, err
+	}
+	m := measurement{load: d, procs: c.Procs, on: c.ClientCPUs, server: processes, interval: time.Second, show: func(Live) {}}
+	return m.run(ctx)
+}
+
+func (c *compareCommand) write(table *Comparison, out io.Writer) error {
+	if err := table.Write(out); err != nil {
+		return err
+	}
+	if err := writeFile(c.JSON, table.WriteJSON); err != nil {
+		return err
+	}
+	return writeFile(c.Markdown, table.WriteMarkdown)
+}
+
+// peers are the servers that were named, or those that the repository builds.
+func (c *compareCommand) peers(ctx context.Context, errOut io.Writer) (peers []Peer, remove func(), err error) {
+	remove = func() {}
+	if peers = c.Peer; len(peers) == 0 {
+		var dir string
+		if dir, err = os.MkdirTemp("", "bench-peers-"); err != nil {
+			return nil, remove, err
+		}
+		remove = func() { _ = os.RemoveAll(dir) }
+		if peers, err = buildPeers(ctx, dir, errOut); err != nil {
+			return nil, remove, err
+		}
+	}
+	for _, name := range c.Only {
+		if !slices.ContainsFunc(peers, func(p Peer) bool { return p.Name == name }) {
+			return nil, remove, fmt.Errorf("--only: there is no server %q", name)
+		}
+	}
+	if len(c.Only) > 0 {
+		peers = slices.DeleteFunc(slices.Clone(peers), func(p Peer) bool { return !slices.Contains(c.Only, p.Name) })
+	}
+	return peers, remove, nil
+}
+
+// buildPeers builds the gateway and the servers of bench/peers into dir.
+func buildPeers(ctx context.Context, dir string, errOut io.Writer) ([]Peer, error) {
+	mains, err := filepath.Glob("bench/peers/*/main.go")
+	if err != nil || len(mains) == 0 {
+		return nil, fmt.Errorf("--peer: needed elsewhere than in the top directory of the repository, whose servers are built without it")
+	}
+	peers := []Peer{{gatewayName, ""}}
+	for _, file := range mains {
+		peers = append(peers, Peer{Name: filepath.Base(filepath.Dir(file))})
+	}
+	for i := range peers {
+		p := &peers[i]
+		in, pkg := filepath.Join("bench", "peers"), "./"+p.Name
+		if p.Name == gatewayName {
+			in, pkg = ".", "./"+p.Name
+		}
+		fmt.Fprintf(errOut, "building %s\n", p.Name)
+		p.Command = filepath.Join(dir, p.Name)
+		build := exec.CommandContext(ctx, "go", "build", "-o", p.Command, pkg)
+		build.Dir = in
+		if text, err := build.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("go build %s: %w\n%s", pkg, err, text)
+		}
+	}
+	return peers, nil
+}
+
+// gatewayName is the gateway in the tables, and its directory.
+const gatewayName = "gateway"

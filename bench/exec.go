@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// portPlace stands for a free port in a command and its URL.
+const portPlace = "{port}"
+
+const (
+	startTime = 20 * time.Second // that a server may take to listen
+	stopTime  = 20 * time.Second // that it may take to end after SIGTERM
+)
+
+// program is a server that was started for a run.
+type program struct {
+	*exec.Cmd
+	output tail
+	ended  chan struct{} // closed when it has
+}
+
+// startProgram starts a server, as `sh` understands the command, and waits
+// until something accepts connections at address.
+func startProgram(ctx context.Context, command string, address netip.AddrPort, on cpuSet) (*program, error) {
+	if conn, err := net.DialTimeout("tcp", address.String(), time.Second); err == nil {
+		conn.Close()
+		return nil, fmt.Errorf("--exec: something listens on %v already, which would be measured instead", address)
+	}
+	// With exec the shell becomes the server: its figures are those of its pid.
+	p := &program{Cmd: exec.Command("sh", "-c", "exec "+command), ended: make(chan struct{})}
+	p.Stdout, p.Stderr = &p.output, &p.output
+	p.WaitDelay = stopTime
+	// Ctrl-C is for us: what the server did until then is to be measured.
+	p.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := on.start(p.Cmd); err != nil {
+		return nil, fmt.Errorf("--exec: %w", err)
+	}
+	go func() {
+		defer close(p.ended)
+		_ = p.Wait()
+	}()
+	if err := p.listening(ctx, address); err != nil {
+		p.stop()
+		return nil, err
+	}
+	return p, nil
+}
+
+// listening waits until the server accepts connections.
+func (p *program) listening(ctx context.Context, address netip.AddrPort) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	try := time.NewTicker(tickTime)
+	defer try.Stop()
+	for {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address.String())
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-p.ended:
+			return fmt.Errorf("--exec: the server ended before it listened on %v: %v%s", address, p.ProcessState, &p.output)
+		case <-ctx.Done():
+			return fmt.Errorf("--exec: nothing listens on %v: %w%s", address, context.Cause(ctx), &p.output)
+		case <-try.C:
+		}
+	}
+}
+
+// stop ends the server, and what it may have started itself.
+func (p *program) stop() {
+	_ = syscall.Kill(-p.Process.Pid, syscall.SIGTERM)
+	select {
+	case <-p.ended:
+	case <-time.After(stopTime):
+	}
+	_ = syscall.Kill(-p.Process.Pid, syscall.SIGKILL)
+	<-p.ended
+}
+
+// tail keeps the last that a server has written, for the case that it fails.
+type tail struct{ last []byte }
+
+const maxTail = 4 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.last = append(t.last, p...)
+	if n := len(t.last) - maxTail; n > 0 {
+		t.last = append(t.last[:0], t.last[n:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	text := bytes.TrimSpace(t.last)
+	if len(text) == 0 {
+		return ""
+	}
+	return "; it wrote:\n" + string(text)
+}
+
+// freePort is one that nobody listens on now.
+func freePort() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer ln.Close()
+	return strconv.Itoa(ln.Addr().(*net.TCPAddr).Port), nil
+}
+
+// withPort replaces {port} in a command and its URLs by a free one.
+func withPort(command string, urls []string) (string, []string, error) {
+	if !strings.Contains(command+strings.Join(urls, " "), portPlace) {
+		return command, urls, nil
+	}
+	port, err := freePort()
+	if err != nil {
+		return "", nil, err
+	}
+	replaced := make([]string, len(urls))
+	for i, u := range urls {
+		replaced[i] = strings.ReplaceAll(u, portPlace, port)
+	}
+	return strings.ReplaceAll(command, portPlace, port), replaced, nil
+}

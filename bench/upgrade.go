@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"encoding/base64"
+	"fmt"
+	"math/bits"
+)
+
+// maxHead is how long the answer to an upgrade may be.
+const maxHead = 16 << 10
+
+// nonce is the key of one handshake. It is made again when the answer comes, so
+// that a connection need not keep it: RFC 6455 §4.1 wants a new one, chosen at
+// random, for each.
+func nonce(seed uint64, id int32, try uint32) (key [24]byte) {
+	var raw [16]byte
+	for i := range raw {
+		if i%8 == 0 {
+			seed += uint64(uint32(id))<<32 | uint64(try)
+			hi, lo := bits.Mul64(seed^0x9e3779b97f4a7c15, 0xd6e8feb86659fd93)
+			seed = hi ^ lo
+		}
+		raw[i] = byte(seed >> (i % 8 * 8))
+	}
+	base64.StdEncoding.Encode(key[:], raw[:])
+	return key
+}
+
+// accept is what a server must answer to the key.
+func accept(key [24]byte) (value [28]byte) {
+	const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" // RFC 6455 §1.3
+	sum := sha1.Sum(append(key[:], guid...))
+	base64.StdEncoding.Encode(value[:], sum[:])
+	return value
+}
+
+// appendRequest writes the upgrade request.
+func appendRequest(dst []byte, host, target string, key [24]byte) []byte {
+	dst = append(dst, "GET "...)
+	dst = append(dst, target...)
+	dst = append(dst, " HTTP/1.1\r\nHost: "...)
+	dst = append(dst, host...)
+	dst = append(dst, "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: "...)
+	dst = append(dst, key[:]...)
+	return append(dst, "\r\nSec-WebSocket-Version: 13\r\n\r\n"...)
+}
+
+// checkAnswer reads the head of the answer, without its blank line, and says
+// what is wrong with it (RFC 6455 §4.1).
+func checkAnswer(head []byte, key [24]byte) error {
+	line, rest, _ := bytes.Cut(head, []byte("\r\n"))
+	if status, reason, _ := bytes.Cut(line, []byte("101")); string(status) != "HTTP/1.1 " || len(reason) > 0 && reason[0] != ' ' {
+		return fmt.Errorf("upgrade answered with %.80q", line)
+	}
+	var upgrade, connection, accepted bool
+	for len(rest) > 0 {
+		line, rest, _ = bytes.Cut(rest, []byte("\r\n"))
+		name, value, ok := bytes.Cut(line, []byte(":"))
+		if !ok {
+			return fmt.Errorf("upgrade answered with the header line %.80q", line)
+		}
+		value = bytes.Trim(value, " \t")
+		switch {
+		case is(name, "Upgrade"):
+			upgrade = is(value, "websocket")
+		case is(name, "Connection"):
+			connection = connection || hasToken(value, "upgrade")
+		case is(name, "Sec-WebSocket-Accept"):
+			want := accept(key)
+			accepted = bytes.Equal(value, want[:])
+		case is(name, "Sec-WebSocket-Extensions"), is(name, "Sec-WebSocket-Protocol"):
+			return fmt.Errorf("upgrade answered with what was not offered: %.80q", line)
+		}
+	}
+	switch {
+	case !upgrade:
+		return fmt.Errorf("upgrade answered without Upgrade: websocket")
+	case !connection:
+		return fmt.Errorf("upgrade answered without Connection: Upgrade")
+	case !accepted:
+		return fmt.Errorf("upgrade answered without the right Sec-WebSocket-Accept")
+	}
+	return nil
+}
+
+func is(b []byte, name string) bool {
+	return len(b) == len(name) && bytes.EqualFold(b, []byte(name))
+}
+
+func hasToken(list []byte, token string) bool {
+	for item := range bytes.SplitSeq(list, []byte(",")) {
+		if is(bytes.Trim(item, " \t"), token) {
+			return true
+		}
+	}
+	return false
+}
