@@ -31,7 +31,7 @@ func TestGate(t *testing.T) {
 // TestAcceptRate is E5 of the limits: who comes too fast waits in the backlog,
 // and is served later.
 func TestAcceptRate(t *testing.T) {
-	const rate, burst, clients = 50, 5, 20
+	const rate, burst, clients = 10, 5, 20
 	s := start(t, echoTable, func(c *Config) { c.AcceptRate, c.AcceptBurst = rate, burst })
 	began := time.Now()
 	var all []*client
