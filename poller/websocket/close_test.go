@@ -160,7 +160,11 @@ func TestPanics(t *testing.T) {
 			s := websockettest.NewServer(map[string]websocket.Route{"/": test.route, "/other": {Message: echo}})
 			other, c := s.Dial("/other"), s.Dial("/")
 			c.Send(ws.OpPing, "")
-			c.Send(ws.OpText, strings.Repeat("x", size))
+			if size == 1 {
+				c.Send(ws.OpText, "x")
+			} else { // in memory of its own
+				c.Write(inHalves(strings.Repeat("x", size)))
+			}
 			s.Advance(time.Second)
 			s.RunJobs()
 			var e *websocket.PanicError
