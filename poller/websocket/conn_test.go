@@ -258,7 +258,11 @@ func TestGo(t *testing.T) {
 	if got, want := c.Frames(), `close 1011 ""`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	s, c = serve(websocket.Route{Message: func(c *websocket.Conn, _ ws.OpCode, _ []byte) error {
+}
+
+// The answer to a job whose connection has ended meanwhile does not run.
+func TestGoAfterTheEnd(t *testing.T) {
+	s, c := serve(websocket.Route{Message: func(c *websocket.Conn, _ ws.OpCode, _ []byte) error {
 		return c.Go(func() func(*websocket.Conn) error { return echoLate })
 	}})
 	c.Send(ws.OpText, "x")
