@@ -25,6 +25,11 @@ type behaviour interface {
 	tick(l *loop)
 	// timer is called for an event of a descriptor that is no connection's.
 	timer(l *loop, fd int)
+	// overdue reports whether something should have been sent already: the
+	// run goes on for it, but not for long.
+	overdue(l *loop) bool
+	// end is called when nothing more is to be sent.
+	end(l *loop)
 	// finished reports whether there is nothing more to do in this run.
 	finished(l *loop) bool
 	// close gives back what the behaviour has opened.
@@ -41,6 +46,8 @@ func (nothing) echoed(*loop, *conn, int64) {}
 func (nothing) ended(*loop, *conn, ending) {}
 func (nothing) tick(*loop)                 {}
 func (nothing) timer(*loop, int)           {}
+func (nothing) overdue(*loop) bool         { return false }
+func (nothing) end(*loop)                  {}
 func (nothing) finished(*loop) bool        { return false }
 func (nothing) close()                     {}
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"time"
 
@@ -115,6 +116,20 @@ func (b *pacedLoop) echoed(l *loop, c *conn, k int64) {
 	}
 	if l.phase == phaseMeasure && b.due(b.next) <= l.now {
 		b.send(l)
+	}
+}
+
+// overdue: a loop that was kept from the processor in the end has not sent what
+// was due then, and leaving that out would leave out the worst of the run.
+func (b *pacedLoop) overdue(l *loop) bool {
+	return b.due(b.next) < l.began+int64(l.share.Duration)
+}
+
+// end says how much the client could not do at all.
+func (b *pacedLoop) end(l *loop) {
+	if due := min(l.now, l.began+int64(l.share.Duration)); b.due(b.next) < due && len(b.turns) > 0 {
+		unsent := int64(float64(due-b.start)/b.period) - b.next
+		l.remarks.say(fmt.Sprintf("%d messages were never sent: the client is too slow for this rate", unsent))
 	}
 }
 

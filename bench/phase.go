@@ -25,6 +25,8 @@ const (
 	tickTime = 10 * time.Millisecond
 	// sweepTime is how often connections are looked at that wait for too long.
 	sweepTime = 100 * time.Millisecond
+	// graceTime bounds how long a run goes on for what is overdue at its end.
+	graceTime = time.Second
 	// closeTime bounds the close handshakes at the end of a run.
 	closeTime = 5 * time.Second
 )
@@ -138,7 +140,7 @@ func (l *loop) advance() {
 			l.end()
 		}
 	case phaseMeasure:
-		if l.halted || l.now-l.began >= int64(l.share.Duration) || l.finished() {
+		if l.halted || l.timeOver() || l.finished() {
 			l.end()
 		}
 	case phaseDrain:
@@ -160,11 +162,27 @@ func (l *loop) advance() {
 
 // end stops sending.
 func (l *loop) end() {
-	l.enter(phaseDrain)
 	for _, g := range l.groups {
 		g.opener.stop()
+		g.behaviour.end(l)
 	}
+	l.enter(phaseDrain)
 	l.tell(phaseDrain)
+}
+
+// timeOver reports whether the time for measuring is over, and that for what is
+// overdue then.
+func (l *loop) timeOver() bool {
+	after := l.now - l.began - int64(l.share.Duration)
+	if after < 0 {
+		return false
+	}
+	for _, g := range l.groups {
+		if g.behaviour.overdue(l) && after < int64(graceTime) {
+			return false
+		}
+	}
+	return true
 }
 
 // opened reports whether everything that is opened early is open, or has failed.

@@ -51,7 +51,7 @@ func appendRequest(dst []byte, host, target string, key [24]byte) []byte {
 // what is wrong with it (RFC 6455 §4.1).
 func checkAnswer(head []byte, key [24]byte) error {
 	line, rest, _ := bytes.Cut(head, []byte("\r\n"))
-	if !bytes.HasPrefix(line, []byte("HTTP/1.1 101")) {
+	if status, reason, _ := bytes.Cut(line, []byte("101")); string(status) != "HTTP/1.1 " || len(reason) > 0 && reason[0] != ' ' {
 		return fmt.Errorf("upgrade answered with %.80q", line)
 	}
 	var upgrade, connection, accepted bool
