@@ -142,7 +142,7 @@ func TestDrainWaitsForJobs(t *testing.T) {
 	}}}, func(c *Config) { c.Loops, c.Drain = 1, 20*time.Millisecond })
 	c := s.dial("/")
 	c.write(append(masked(ws.OpText, []byte("taken"), true), masked(ws.OpText, []byte("not taken"), true)...))
-	<-begun
+	receive(t, begun)
 	seen := s.tick()
 	s.stop()
 	eventually(t, "the drain over", func() bool { return s.tick() > seen+10 })
