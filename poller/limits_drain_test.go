@@ -163,6 +163,7 @@ func TestDrainServesBacklog(t *testing.T) {
 		s := prepare(t, map[string]websocket.Route{"/": echoing}, func(c *Config) {
 			c.Loops, c.Drain = 4, time.Second
 		})
+		s.each(func(l *loop) { l.beginDrain() }) // the first that the loops hear of
 		clients := make([]*client, 30)
 		for i := range clients {
 			clients[i] = s.connect()
