@@ -102,9 +102,15 @@ func TestOtherFramingsAreVerified(t *testing.T) {
 	}
 }
 
-// One connection of four meets a fault: it is lost with the right kind, and the
-// others go on to the last message.
-func TestFaultsAreNamed(t *testing.T) {
+// fault is something that a server must not do.
+type fault struct {
+	name  string
+	fault answer
+	kind  Kind
+	note  string
+}
+
+func faults() []fault {
 	payload := func(change func(p []byte) []byte) answer {
 		return func(c net.Conn, n int64, f ws.Frame) error {
 			return ws.WriteFrame(c, ws.NewFrame(f.Header.OpCode, true, change(f.Payload)))
@@ -116,12 +122,7 @@ func TestFaultsAreNamed(t *testing.T) {
 			return err
 		}
 	}
-	for _, x := range []struct {
-		name  string
-		fault answer
-		kind  Kind
-		note  string
-	}{
+	return []fault{
 		{"one wrong byte", payload(func(p []byte) []byte { p[63] ^= 1; return p }), KindCorrupt, "byte 63 is 0x"},
 		{"first byte wrong", payload(func(p []byte) []byte { p[0] ^= 0x80; return p }), KindCorrupt, "byte 0 is 0x"},
 		{"too long", payload(func(p []byte) []byte { return append(p, 0) }), KindCorrupt, "is 1 bytes longer"},
@@ -145,7 +146,13 @@ func TestFaultsAreNamed(t *testing.T) {
 			_ = c.(*net.TCPConn).SetLinger(0)
 			return io.EOF
 		}, KindReset, ""},
-	} {
+	}
+}
+
+// One connection of four meets a fault: it is lost with the right kind, and the
+// others go on to the last message.
+func TestFaultsAreNamed(t *testing.T) {
+	for _, x := range faults() {
 		t.Run(x.name, func(t *testing.T) {
 			s := startServer(t, func(c net.Conn, n int64, f ws.Frame) error {
 				if n == 50 {
