@@ -50,6 +50,15 @@ func TestStallShowsInOpenLoop(t *testing.T) {
 			t.Errorf("got p90 %v: those that were due during the stall are not charged", time.Duration(r.Latency.P90))
 		}
 	})
+	// The end of the run must not hide what was still to come.
+	t.Run("open, over the end", func(t *testing.T) {
+		s := startServer(t, stalls(50))
+		d := small(modeRate, func(d *load) { d.Rate = 200; d.Duration = 500 * time.Millisecond })
+		r := measureServers(t, d, s.url())
+		if r.Sent != 100 || r.Count != 100 || r.Latency.P90 < slow/3 {
+			t.Errorf("got %d sent, %d back, p90 %v, want 100, 100, and the wait", r.Sent, r.Count, time.Duration(r.Latency.P90))
+		}
+	})
 	t.Run("closed", func(t *testing.T) {
 		s := startServer(t, stalls(300))
 		d := small(modeEcho, func(d *load) { d.Connections = 1; d.Messages = 5000 })
@@ -75,6 +84,15 @@ func TestOpenLoopWaitsForWhatItSent(t *testing.T) {
 		t.Errorf("got %d of %d sent, want 40 of 100", r.Count, r.Sent)
 	}
 	wantErrors(t, r, KindTimeout, 4)
+}
+
+// What is due at the end but was not sent in time is sent all the same.
+func TestOpenLoopSendsWhatIsOverdue(t *testing.T) {
+	d := small(modeRate, func(d *load) { d.Rate = 1e6; d.Duration = 5 * time.Millisecond })
+	r := measureServers(t, d, startServer(t, echo).url())
+	if r.Sent != 5000 || r.Count != 5000 {
+		t.Errorf("got %d sent and %d back, want all 5000", r.Sent, r.Count)
+	}
 }
 
 // A rate that no client can send: the report says whose the figures are.
@@ -144,7 +162,7 @@ func TestReconnect(t *testing.T) {
 	s := startServer(t, echo)
 	d := small(modeStorm, func(d *load) { d.Reconnect = true; d.Connections = 50; d.Duration = 500 * time.Millisecond })
 	r := measureServers(t, d, s.url())
-	if r.Count != 50 || r.Upgrades != 100 || r.Errors != 0 {
+	if r.Count != 50 || r.Upgrades != 100 || r.Errors != 0 || r.Latency.P50 == 0 {
 		t.Errorf("got %d back, %d upgrades, %d errors, want 50, 100, none; notes: %q", r.Count, r.Upgrades, r.Errors, r.Notes)
 	}
 	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, "round 1: all 50 connections were back after") {

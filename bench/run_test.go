@@ -74,6 +74,7 @@ func TestBadFlagsExit2(t *testing.T) {
 		{"compare --peer ./x", "--peer"},
 		{"compare --peer a=./x --peer a=./y", "--peer"},
 		{"compare --peer a=./x --only b", "--only"},
+		{"compare --peer a=./x --base b", "--base"},
 		{"compare --client-cpus first --peer a=./x", "--client-cpus"},
 		{"compare", "--peer"},
 		{"echo wss://127.0.0.1/", "wss://127.0.0.1/"},
@@ -182,8 +183,8 @@ func TestNothingMeasuredExits1(t *testing.T) {
 	}
 }
 
-// Ctrl-C goes to all processes of a terminal: the workers report to their
-// parent what they have, and it prints that.
+// Ctrl-C goes to all processes of a group, but not to the workers: they report
+// to their parent what they have, and it prints that.
 func TestInterruptPrintsWhatWasMeasured(t *testing.T) {
 	for _, procs := range []string{"1", "0"} {
 		enough := make(chan struct{})
@@ -194,6 +195,7 @@ func TestInterruptPrintsWhatWasMeasured(t *testing.T) {
 			return echo(c, n, f)
 		})
 		c, out, errOut := benchCommand(t, "echo", "-c", "2", "-d", "10m", "--procs", procs, s.url())
+		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -202,7 +204,7 @@ func TestInterruptPrintsWhatWasMeasured(t *testing.T) {
 		case <-time.After(waitAtMost):
 			t.Error("no load came")
 		}
-		_ = c.Process.Signal(syscall.SIGINT)
+		_ = syscall.Kill(-c.Process.Pid, syscall.SIGINT) // as a terminal does
 		_ = c.Wait()
 		if c.ProcessState.ExitCode() != exitOK || !strings.Contains(out.String(), "messages") || strings.Contains(out.String(), "messages      0") {
 			t.Errorf("--procs %s: got %v, %q and %q, want what was measured", procs, c.ProcessState, out, errOut)

@@ -236,6 +236,7 @@ func (c *Conn) Shut(e CloseError) error {
 func (c *Conn) closing(why Cause) {
 	c.st.phase, c.st.control = phaseClosing, uint16(why)
 	c.unassembled()
+	c.Resume() // or the peer's close frame would not be read
 }
 
 // closed runs Route.Close, once.
@@ -271,8 +272,12 @@ func (c *Conn) Ping() error {
 }
 
 // Pause stops reading until Resume: TCP pushes back to the peer. Frames that
-// were read already are kept.
-func (c *Conn) Pause() { c.st.flags |= flagPaused }
+// were read already are kept. A connection that closes is read again.
+func (c *Conn) Pause() {
+	if c.st.phase < phaseClosing {
+		c.st.flags |= flagPaused
+	}
+}
 
 // Resume goes on reading.
 func (c *Conn) Resume() {
