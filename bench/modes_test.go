@@ -209,6 +209,8 @@ func TestRamp(t *testing.T) {
 	r := measureServers(t, d, s.url())
 	if took := time.Since(begun); took < time.Second || r.Count != 11 {
 		t.Errorf("opened 11 at 10 a second in %v, got %d messages", took, r.Count)
+	} else if measured := time.Duration(r.Duration); measured+time.Second > took {
+		t.Errorf("measured for %v of %v: the second in which they were opened is none of it", measured, took)
 	}
 }
 
