@@ -22,11 +22,6 @@ func TestEchoCountsEveryMessage(t *testing.T) {
 		{"empty", func(d *load) { d.Size = 0 }},
 		{"16-bit length", func(d *load) { d.Size = 126 }},
 		{"64-bit length", func(d *load) { d.Size = 70_000; d.Pipeline = 3 }},
-		{"two sources", func(d *load) {
-			if err := (*Sources)(&d.Sources).UnmarshalText([]byte("127.0.0.2-127.0.0.3")); err != nil {
-				t.Fatal(err)
-			}
-		}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			d := small(modeEcho, func(d *load) { d.Messages = 1001; x.load(d) })

@@ -2,10 +2,12 @@ package main
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -187,6 +189,20 @@ func TestSlowReaders(t *testing.T) {
 	}
 }
 
+// A server may cut who does not read: that is seen by clients that never do.
+func TestSlowReadersThatAreCut(t *testing.T) {
+	s := startServer(t, func(c net.Conn, _ int64, _ ws.Frame) error {
+		_ = c.(*net.TCPConn).SetLinger(0)
+		return io.EOF
+	})
+	d := small(modeSlow, func(d *load) { d.ReadRate = 0; d.Active = 1 })
+	r := measureServers(t, d, s.url())
+	wantErrors(t, r, KindReset, 5)
+	if r.Lost != 5 {
+		t.Errorf("got %d lost, want all 5", r.Lost)
+	}
+}
+
 func TestMixed(t *testing.T) {
 	s := startServer(t, echo)
 	d := small(modeMixed, func(d *load) {
@@ -209,6 +225,38 @@ func TestRamp(t *testing.T) {
 	r := measureServers(t, d, s.url())
 	if took := time.Since(begun); took < time.Second || r.Count != 11 {
 		t.Errorf("opened 11 at 10 a second in %v, got %d messages", took, r.Count)
+	} else if measured := time.Duration(r.Duration); measured+time.Second > took {
+		t.Errorf("measured for %v of %v: the second in which they were opened is none of it", measured, took)
+	}
+}
+
+// Connections come from all the addresses that were given, in equal parts.
+func TestSources(t *testing.T) {
+	var mu sync.Mutex
+	seen := make(map[string]int)
+	s := startServer(t, echo, func(s *testServer) {
+		s.opened = func(c net.Conn) error {
+			mu.Lock()
+			defer mu.Unlock()
+			seen[c.RemoteAddr().(*net.TCPAddr).IP.String()]++
+			return nil
+		}
+	})
+	d := small(modeEcho, func(d *load) { d.Connections = 9; d.Messages = 9 })
+	var sources Sources
+	if err := sources.UnmarshalText([]byte("127.0.0.7-127.0.0.9")); err != nil {
+		t.Fatal(err)
+	}
+	d.Sources = sources
+	if r := measureServers(t, d, s.url()); r.Count != 9 {
+		t.Errorf("got %d messages, want 9", r.Count)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for _, a := range sources {
+		if seen[a.String()] != 3 {
+			t.Errorf("got connections from %v, want 3 from each of %v", seen, sources)
+		}
 	}
 }
 

@@ -183,6 +183,15 @@ func TestNothingMeasuredExits1(t *testing.T) {
 	}
 }
 
+// Idle connections have been measured when they were held, without any probe.
+func TestIdleWithoutProbes(t *testing.T) {
+	s := startServer(t, echo)
+	r := result(t, "idle", "-c", "3", "-d", "100ms", "--probes", "0", s.url())
+	if r.Upgrades != 3 || r.Count != 0 || r.Lost != 0 || s.frames.Load() != 3 {
+		t.Errorf("got %d upgrades, %d echoes, %d lost, want 3, none, none", r.Upgrades, r.Count, r.Lost)
+	}
+}
+
 // Ctrl-C goes to all processes of a group, but not to the workers: they report
 // to their parent what they have, and it prints that.
 func TestInterruptPrintsWhatWasMeasured(t *testing.T) {
