@@ -40,19 +40,7 @@ type parsed struct {
 func parse(args []string, out io.Writer) (*parsed, error) {
 	p := new(parsed)
 	helped := false
-	k, err := kong.New(&p.commandLine, append(decoders(),
-		kong.Name("bench"),
-		kong.Description(about),
-		kong.Writers(out, out),
-		kong.Exit(func(int) { helped = true }),
-		kong.Help(help),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
-		kong.ValueFormatter(describe),
-		kong.Vars{"inflight": strconv.Itoa(defaultInFlight)},
-	)...)
-	if err != nil {
-		panic("bench: internal error: " + err.Error()) // a bad tag in commandLine
-	}
+	k := newKong(&p.commandLine, out, func(int) { helped = true })
 	ctx, err := k.Parse(args)
 	if helped {
 		p.command = commandHelp
@@ -73,6 +61,24 @@ func parse(args []string, out io.Writer) (*parsed, error) {
 		return p, p.Compare.check()
 	}
 	return p, nil
+}
+
+// newKong builds the parser of line. exit is called when --help was answered.
+func newKong(line *commandLine, out io.Writer, exit func(int)) *kong.Kong {
+	k, err := kong.New(line, append(decoders(),
+		kong.Name("bench"),
+		kong.Description(about),
+		kong.Writers(out, out),
+		kong.Exit(exit),
+		kong.Help(help),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
+		kong.ValueFormatter(describe),
+		kong.Vars{"inflight": strconv.Itoa(defaultInFlight)},
+	)...)
+	if err != nil {
+		panic("bench: internal error: " + err.Error()) // a bad tag in commandLine
+	}
+	return k
 }
 
 // help is kong's own and the epilogue.

@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -18,8 +15,9 @@ import (
 // falls on all of them.
 type compareCommand struct {
 	Mode        string        `default:"echo" enum:"echo,idle,storm" placeholder:"MODE" help:"What to run: echo, idle or storm."`
-	Peer        []Peer        `sep:"none" placeholder:"NAME=COMMAND" help:"A server: a program that takes --listen 127.0.0.1:PORT, or a command with {port} in it. The first is what the others are divided by. Without any: the gateway and all servers of bench/peers, built from this repository."`
+	Peer        []Peer        `sep:"none" placeholder:"NAME=COMMAND" help:"Another server: a program that takes --listen 127.0.0.1:PORT, or a command with {port} in it."`
 	Only        []string      `placeholder:"NAME" help:"Of the servers only these."`
+	Base        string        `placeholder:"NAME" help:"The server that the others are divided by. Without it the first."`
 	Path        string        `default:"/echo" placeholder:"PATH" help:"What to ask the servers for."`
 	Rounds      int           `default:"5" placeholder:"N" help:"Rounds; the table has their medians."`
 	Connections []int         `short:"c" default:"100" placeholder:"N" help:"Connections; a list makes a row for each."`
@@ -33,28 +31,6 @@ type compareCommand struct {
 	ClientCPUs  cpuSet        `name:"client-cpus" placeholder:"CPUS" help:"Cores that the client runs on."`
 	JSON        string        `name:"json" placeholder:"FILE" help:"Write all runs as JSON."`
 	Markdown    string        `placeholder:"FILE" help:"Write the tables as Markdown."`
-}
-
-// Peer is a server to be compared.
-type Peer struct{ Name, Command string }
-
-// UnmarshalText reads NAME=COMMAND.
-func (p *Peer) UnmarshalText(text []byte) error {
-	name, command, ok := strings.Cut(string(text), "=")
-	if !ok || name == "" || command == "" {
-		return fmt.Errorf("%q: accepted is NAME=COMMAND", text)
-	}
-	*p = Peer{name, command}
-	return nil
-}
-
-// command starts the peer. A program without a place for its port takes it as
-// all the servers of bench/peers do.
-func (p Peer) command() string {
-	if strings.Contains(p.Command, portPlace) {
-		return p.Command
-	}
-	return p.Command + " --listen 127.0.0.1:" + portPlace
 }
 
 func (c *compareCommand) check() error {
@@ -73,11 +49,6 @@ func (c *compareCommand) check() error {
 		return fmt.Errorf("--duration: more than 0, not %v", c.Duration)
 	case c.Timeout <= 0:
 		return fmt.Errorf("--timeout: more than 0, not %v", c.Timeout)
-	}
-	for _, p := range c.Peer {
-		if slices.ContainsFunc(c.Peer, func(q Peer) bool { return q.Name == p.Name && q != p }) {
-			return fmt.Errorf("--peer: two servers are called %q", p.Name)
-		}
 	}
 	return nil
 }
@@ -115,16 +86,26 @@ func compare(ctx context.Context, c *compareCommand, out, errOut io.Writer) erro
 			return usageError{err}
 		}
 	}
-	peers, remove, err := c.peers(ctx, errOut)
-	defer remove()
+	peers, err := c.candidates()
 	if err != nil {
 		return usageError{err}
+	}
+	dir, err := os.MkdirTemp("", "bench-peers-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := buildPeers(ctx, peers, dir, errOut); err != nil {
+		return err
 	}
 	names := make([]string, len(peers))
 	for i, p := range peers {
 		names[i] = p.Name
 	}
 	table := NewComparison(time.Now(), names)
+	if c.Base != "" {
+		table.Base = c.Base
+	}
 	err = c.rounds(ctx, peers, table, errOut)
 	if len(table.Cells) == 0 {
 		return err
@@ -132,7 +113,7 @@ func compare(ctx context.Context, c *compareCommand, out, errOut io.Writer) erro
 	return errors.Join(c.write(table, out), err)
 }
 
-func (c *compareCommand) rounds(ctx context.Context, peers []Peer, table *Comparison, errOut io.Writer) error {
+func (c *compareCommand) rounds(ctx context.Context, peers []*Peer, table *Comparison, errOut io.Writer) error {
 	for round := range c.Rounds {
 		for _, d := range c.cells() {
 			for _, p := range peers {
@@ -152,8 +133,8 @@ func (c *compareCommand) rounds(ctx context.Context, peers []Peer, table *Compar
 }
 
 // once measures one server under one load.
-func (c *compareCommand) once(ctx context.Context, p Peer, d load) (*Result, error) {
-	command, urls, err := withPort(p.command(), []string{"ws://127.0.0.1:" + portPlace + c.Path})
+func (c *compareCommand) once(ctx context.Context, p *Peer, d load) (*Result, error) {
+	command, urls, err := withPort(p.start(), []string{"ws://127.0.0.1:" + portPlace + c.Path})
 	if err != nil {
 		return nil, err
 	}
@@ -185,57 +166,3 @@ func (c *compareCommand) write(table *Comparison, out io.Writer) error {
 	}
 	return writeFile(c.Markdown, table.WriteMarkdown)
 }
-
-// peers are the servers that were named, or those that the repository builds.
-func (c *compareCommand) peers(ctx context.Context, errOut io.Writer) (peers []Peer, remove func(), err error) {
-	remove = func() {}
-	if peers = c.Peer; len(peers) == 0 {
-		var dir string
-		if dir, err = os.MkdirTemp("", "bench-peers-"); err != nil {
-			return nil, remove, err
-		}
-		remove = func() { _ = os.RemoveAll(dir) }
-		if peers, err = buildPeers(ctx, dir, errOut); err != nil {
-			return nil, remove, err
-		}
-	}
-	for _, name := range c.Only {
-		if !slices.ContainsFunc(peers, func(p Peer) bool { return p.Name == name }) {
-			return nil, remove, fmt.Errorf("--only: there is no server %q", name)
-		}
-	}
-	if len(c.Only) > 0 {
-		peers = slices.DeleteFunc(slices.Clone(peers), func(p Peer) bool { return !slices.Contains(c.Only, p.Name) })
-	}
-	return peers, remove, nil
-}
-
-// buildPeers builds the gateway and the servers of bench/peers into dir.
-func buildPeers(ctx context.Context, dir string, errOut io.Writer) ([]Peer, error) {
-	mains, err := filepath.Glob("bench/peers/*/main.go")
-	if err != nil || len(mains) == 0 {
-		return nil, fmt.Errorf("--peer: needed elsewhere than in the top directory of the repository, whose servers are built without it")
-	}
-	peers := []Peer{{gatewayName, ""}}
-	for _, file := range mains {
-		peers = append(peers, Peer{Name: filepath.Base(filepath.Dir(file))})
-	}
-	for i := range peers {
-		p := &peers[i]
-		in, pkg := filepath.Join("bench", "peers"), "./"+p.Name
-		if p.Name == gatewayName {
-			in, pkg = ".", "./"+p.Name
-		}
-		fmt.Fprintf(errOut, "building %s\n", p.Name)
-		p.Command = filepath.Join(dir, p.Name)
-		build := exec.CommandContext(ctx, "go", "build", "-o", p.Command, pkg)
-		build.Dir = in
-		if text, err := build.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("go build %s: %w\n%s", pkg, err, text)
-		}
-	}
-	return peers, nil
-}
-
-// gatewayName is the gateway in the tables, and its directory.
-const gatewayName = "gateway"

@@ -74,6 +74,7 @@ func TestBadFlagsExit2(t *testing.T) {
 		{"compare --peer ./x", "--peer"},
 		{"compare --peer a=./x --peer a=./y", "--peer"},
 		{"compare --peer a=./x --only b", "--only"},
+		{"compare --peer a=./x --base b", "--base"},
 		{"compare --client-cpus first --peer a=./x", "--client-cpus"},
 		{"compare", "--peer"},
 		{"echo wss://127.0.0.1/", "wss://127.0.0.1/"},
