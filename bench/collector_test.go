@@ -80,6 +80,20 @@ func TestCollectorSeries(t *testing.T) {
 	}
 }
 
+// TestCollectorClocks: the clocks of worker processes differ a little, and
+// loops cut a little early or late.
+func TestCollectorClocks(t *testing.T) {
+	c := NewCollector(collectorStart, time.Second)
+	for _, cut := range [][2]float64{{0, 0.99}, {0.99, 2.04}, {2.04, 2.97}} {
+		c.Add(interval(0, cut[0], cut[1], 1))
+	}
+	var r Result
+	c.Finish(&r)
+	if len(r.Series) != 3 {
+		t.Errorf("%d moments, want 3: %+v", len(r.Series), r.Series)
+	}
+}
+
 // TestCollectorLive: what is shown is the last moment that all workers have
 // handed over, not half of the next one.
 func TestCollectorLive(t *testing.T) {

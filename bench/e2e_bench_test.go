@@ -94,7 +94,7 @@ func eachServer(b *testing.B, f func(b *testing.B, measure func(*testing.B, load
 	pinThreads(b, processors[:1])
 	c := compareCommand{Path: "/echo", ServerCPUs: processors[len(processors)-1:]}
 	for _, s := range benchmarked {
-		p := Peer{s.name, filepath.Join(dir, s.name)}
+		p := &Peer{Name: s.name, Command: filepath.Join(dir, s.name)}
 		b.Run("server="+s.name, func(b *testing.B) {
 			f(b, func(b *testing.B, d load) *Result { return runOnce(b, &c, p, d) })
 		})
@@ -103,7 +103,7 @@ func eachServer(b *testing.B, f func(b *testing.B, measure func(*testing.B, load
 
 // runOnce starts the server and measures. An error of any connection fails the
 // benchmark: what was measured is then something else.
-func runOnce(b *testing.B, c *compareCommand, p Peer, d load) *Result {
+func runOnce(b *testing.B, c *compareCommand, p *Peer, d load) *Result {
 	b.Helper()
 	d.Duration, d.Timeout, d.InFlight, d.Messages = benchmarkTime, time.Minute, defaultInFlight, -1
 	d.Pipeline = max(d.Pipeline, 1)

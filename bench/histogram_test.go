@@ -60,6 +60,9 @@ func TestPercentilesOfFewNanoseconds(t *testing.T) {
 		h.Record(ns, 1)
 		h.Record(ns*2, 1)
 		within(t, "p50", h.Quantile(50), time.Duration(ns))
+		if got := h.Quantile(100); got != Micros(ns*2) {
+			t.Errorf("p100 is %v, want the maximum, %v", time.Duration(got), time.Duration(ns*2))
+		}
 	}
 }
 

@@ -105,12 +105,13 @@ func figures(r *Result) []figure {
 		list = append(list, figure{Title: title, Text: text, SVG: timePlot(title, moments, fromZero, value)})
 	}
 	if r.Latency.Count > 0 {
-		measured := keep(moments, func(m Moment) bool { return m.P99 > 0 })
-		list = append(list, figure{
-			Title: "Latency over time", First: "p50", Second: "p99",
-			SVG: timePlot("Latency over time", measured, logAxis,
-				func(m *Moment) float64 { return micros(m.P50) }, func(m *Moment) float64 { return micros(m.P99) }),
-		})
+		if measured := keep(moments, func(m Moment) bool { return m.P99 > 0 }); len(measured) > 0 {
+			list = append(list, figure{
+				Title: "Latency over time", First: "p50", Second: "p99",
+				SVG: timePlot("Latency over time", measured, logAxis,
+					func(m *Moment) float64 { return logMicros(m.P50) }, func(m *Moment) float64 { return logMicros(m.P99) }),
+			})
+		}
 		over("Rate over time", "messages per second", moments, func(m *Moment) float64 { return m.Rate })
 	}
 	if r.UpgradesPerSecond > 0 {

@@ -124,6 +124,24 @@ func TestHTMLDrawsWhatThereIs(t *testing.T) {
 	}
 }
 
+// TestHTMLOfStrangeFigures: a plot of nothing but zeros, or of one moment, is
+// still a plot.
+func TestHTMLOfStrangeFigures(t *testing.T) {
+	started := time.Unix(1_700_000_000, 0)
+	for _, ns := range []int64{0, 1, int64(time.Hour)} {
+		c := NewCollector(started, time.Second)
+		iv := newInterval(0, started)
+		iv.End = started.Add(time.Nanosecond)
+		iv.Latencies.Record(ns, 1)
+		c.Add(iv)
+		var r Result
+		c.Finish(&r)
+		if page := pageOf(t, &r); strings.Contains(page, "NaN") || strings.Contains(page, "Inf") {
+			t.Errorf("a latency of %d ns is drawn at no place", ns)
+		}
+	}
+}
+
 func TestHTMLWarnsOfTheClient(t *testing.T) {
 	r := fullResult()
 	r.Bottleneck = "its loop used 97 % of a core"

@@ -97,7 +97,7 @@ func percentilePlot(points []Point) template.HTML {
 		// Of 100 % only the one slowest message is left: it is where the last
 		// of Count stands.
 		left := max(1-pt.Percentile/100, 1/float64(max(pt.Count, 2)))
-		line = append(line, plotter.XY{X: -math.Log10(left), Y: micros(pt.Latency)})
+		line = append(line, plotter.XY{X: -math.Log10(left), Y: logMicros(pt.Latency)})
 	}
 	p := newPlot("percentile")
 	addLine(p, line, firstColor)
@@ -117,10 +117,13 @@ func nines(end float64) plot.ConstantTicks {
 	return ticks
 }
 
-// logAxis makes a an axis of microseconds whose steps are 1, 2, 5, 10, and
+// logMicros is m in microseconds for an axis that has no 0: at least 1 ns.
+func logMicros(m Micros) float64 { return micros(max(m, 1)) }
+
+// logAxis makes a an axis of logMicros whose steps are 1, 2, 5, 10, and
 // which ends at such steps, so that it has two labels at least.
 func logAxis(a *plot.Axis) {
-	lo, hi := max(a.Min, 1e-3), max(a.Max, 1e-3)
+	lo, hi := a.Min, a.Max
 	var steps []float64
 	for e := math.Floor(math.Log10(lo)); e <= math.Ceil(math.Log10(hi))+1; e++ {
 		for _, m := range []float64{1, 2, 5} {

@@ -78,7 +78,7 @@ func TestFlags(t *testing.T) {
 		if flag.Help == "" || !strings.HasSuffix(flag.Help, ".") {
 			t.Errorf("--%s: help %q is not a sentence", flag.Name, flag.Help)
 		}
-		if flag.Group == nil || flag.PlaceHolder == "" || flag.Hidden {
+		if flag.Group == nil || flag.PlaceHolder == "" && !flag.IsBool() || flag.Hidden {
 			t.Errorf("--%s has no group or no placeholder, or is hidden", flag.Name)
 		}
 		name := "ECHOGATE_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))

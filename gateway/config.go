@@ -25,6 +25,8 @@ type Config struct {
 	Port           int      `short:"p" placeholder:"N" group:"Listening" help:"The same as --listen :N; not together with --listen."`
 	Loops          int      `placeholder:"N" default:"0" group:"Listening" help:"Event loops; 0: one for each core."`
 	MaxConnections int      `placeholder:"N" default:"0" group:"Listening" help:"Connections at a time; above, 503. 0: as many as the descriptors allow, less 256."`
+	MaxPerAddress  int      `placeholder:"N" default:"0" group:"Listening" help:"Connections at a time from one IPv4 address or IPv6 /64; above, 429."`
+	MaxHalfOpen    int      `placeholder:"N" default:"0" group:"Listening" help:"Connections that have not upgraded; above, the oldest of them is cut. 0: a quarter of the connections, at least 1000."`
 
 	Origin           []string      `placeholder:"ORIGIN" group:"Handshake" help:"Origin that may connect from a browser, repeatable: https://example.com. None given: any."`
 	HandshakeTimeout time.Duration `placeholder:"DURATION" default:"10s" group:"Handshake" help:"From accepting a connection to the end of its request."`
@@ -47,7 +49,11 @@ type Config struct {
 
 	CloseTimeout time.Duration `placeholder:"DURATION" default:"5s" group:"Stopping" help:"From our close frame to the peer's; then the connection is cut."`
 	Drain        time.Duration `placeholder:"DURATION" default:"6s" group:"Stopping" help:"Time over which the connections get their 1001 when the gateway stops."`
+	DrainCode    int           `placeholder:"CODE" default:"1001" group:"Stopping" help:"Close code of that: 1001 going away, or 1012 service restart."`
 	DrainTimeout time.Duration `placeholder:"DURATION" default:"8s" group:"Stopping" help:"From SIGTERM to the end; who is left is cut. docker stop kills after 10 s."`
+
+	AccessLog bool          `default:"false" group:"Logging" help:"One line at each connection's end: route, address, close codes, duration, messages, bytes."`
+	LoopWarn  time.Duration `placeholder:"DURATION" default:"100ms" group:"Logging" help:"How long a handler may block its event loop before that is logged with the route."`
 
 	origins map[string]origin // where the values that are no defaults came from, by flag
 }
@@ -81,6 +87,14 @@ func (c *Config) settle() error {
 	}
 	c.Listen = []string{":" + strconv.Itoa(c.Port)}
 	return nil
+}
+
+// listenFlag is the flag that Listen was given by.
+func (c *Config) listenFlag() string {
+	if c.origins["port"].from > c.origins["listen"].from {
+		return "port"
+	}
+	return "listen"
 }
 
 // check reports the first value that the gateway cannot run with, under the
@@ -138,12 +152,17 @@ func (c *Config) checkNumbers() error {
 	}{
 		{"loops", c.Loops, maxLoops},
 		{"max-connections", c.MaxConnections, 1<<31 - 1},
+		{"max-per-address", c.MaxPerAddress, 1<<31 - 1},
+		{"max-half-open", c.MaxHalfOpen, 1<<31 - 1},
 		{"max-fragments", c.MaxFragments, 1<<31 - 1},
 		{"max-control-rate", c.MaxControlRate, maxControlRate},
 	} {
 		if n.value < 0 || n.value > n.max {
 			return c.wrong(n.flag, "%d is out of range: accepted are 0 to %d", n.value, n.max)
 		}
+	}
+	if c.DrainCode != 1001 && c.DrainCode != 1012 {
+		return c.wrong("drain-code", "%d is no code to leave with: accepted are 1001 and 1012", c.DrainCode)
 	}
 	if c.MaxHead < minHead || c.MaxHead > maxHead {
 		return c.wrong("max-head", "%v is out of range: accepted are %v to %v", c.MaxHead, Size(minHead), Size(maxHead))
@@ -166,6 +185,7 @@ func (c *Config) checkDeadlines() error {
 		{"close-timeout", c.CloseTimeout},
 		{"drain", c.Drain},
 		{"drain-timeout", c.DrainTimeout},
+		{"loop-warn", c.LoopWarn},
 	} {
 		if d.value < 0 || d.value > maxDeadline {
 			return c.wrong(d.flag, "%v is out of range: accepted are 0s to 5760h, which is 240 days", d.value)

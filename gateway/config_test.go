@@ -46,6 +46,7 @@ func TestConfigErrors(t *testing.T) {
 
 	bad(`--loops: 1025 is out of range: accepted are 0 to 1024`, "--loops=1025")
 	bad(`--max-connections: -1 is out of range: accepted are 0 to 2147483647`, "--max-connections=-1")
+	bad(`--max-half-open: -1 is out of range: accepted are 0 to 2147483647`, "--max-half-open=-1")
 	bad(`--max-fragments: -2 is out of range: accepted are 0 to 2147483647`, "--max-fragments=-2")
 	bad(`--max-head: 0 is out of range: accepted are 512 to 64KiB`, "--max-head=0")
 	bad(`--max-head: 65KiB is out of range: accepted are 512 to 64KiB`, "--max-head=65KiB")
@@ -54,6 +55,7 @@ func TestConfigErrors(t *testing.T) {
 	bad(`--low-water: 64KiB does not go with --high-water 64KiB: accepted are 1 byte to less than that`, "--low-water=64KiB")
 	bad(`--low-water: 0 does not go with --high-water 64KiB: accepted are 1 byte to less than that`, "--low-water=0")
 	bad(`--idle-timeout: 50s does not go with --ping-interval 50s: accepted is more than that, or 0`, "--idle-timeout=50s")
+	bad(`--drain-code: 1000 is no code to leave with: accepted are 1001 and 1012`, "--drain-code=1000")
 	bad(`--drain: 9s does not go with --drain-timeout 8s: accepted is at most that`, "--drain=9s")
 
 	bad(`unknown flag --max-mesage, did you mean "--max-message"?`, "--max-mesage=1")
@@ -78,8 +80,8 @@ func TestDeadlines(t *testing.T) {
 			}
 		}
 	}
-	if durations != 10 {
-		t.Errorf("got %d durations, want 10", durations)
+	if durations != 11 {
+		t.Errorf("got %d durations, want 11", durations)
 	}
 }
 
@@ -92,7 +94,7 @@ func TestAccepted(t *testing.T) {
 		"--drain=8s", "--drain=1h --drain-timeout=0", "--max-lifetime=5760h",
 		"-p 0", "-p 65535", "--port=9998", "--listen=127.0.0.1:0,127.0.0.1:0", "--listen=[fe80::1%lo]:80",
 		"--origin=null", "--origin=", "--origin=HTTPS://EXAMPLE.COM",
-		"--max-control-rate=0", "--max-connections=0", "--loops=1024", "--max-head=512", "--max-head=64KiB",
+		"--max-control-rate=0", "--max-connections=0", "--max-half-open=1", "--loops=1024", "--max-head=512", "--max-head=64KiB",
 		"serve --loops=1", "--loops=1 serve", "routes --loops=1",
 	} {
 		_, c, err := parse(strings.Fields(args), lookup(nil), io.Discard)

@@ -23,7 +23,11 @@ func run(args []string, env func(string) (string, bool), out, errOut io.Writer) 
 	case commandRoutes:
 		return printRoutes(config, out, errOut)
 	case commandServe:
-		return serve(config, env, errOut)
+		again := func() (*Config, error) {
+			_, c, err := parse(args, env, io.Discard)
+			return c, err
+		}
+		return serve(config, again, env, errOut)
 	}
 	return exitOK
 }

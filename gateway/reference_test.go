@@ -49,7 +49,7 @@ func optionTable() string {
 			group = f.Group.Key
 			fmt.Fprintf(&b, "\n### %s\n\n| flag | default | what it is |\n|---|---|---|\n", group)
 		}
-		name, value := "`--"+f.Name+" "+f.PlaceHolder+"`", "–"
+		name, value := "`--"+strings.TrimSuffix(f.Name+" "+f.PlaceHolder, " ")+"`", "–"
 		if f.Short != 0 {
 			name = fmt.Sprintf("`-%c`, %s", f.Short, name)
 		}

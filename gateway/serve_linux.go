@@ -13,19 +13,29 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
 
 	"echogate/poller"
 )
 
 // serve runs the gateway until a signal stops it, and returns the exit code.
-func serve(c *Config, env func(string) (string, bool), errOut io.Writer) int {
+// again reads the configuration anew.
+func serve(c *Config, again func() (*Config, error), env func(string) (string, bool), errOut io.Writer) int {
 	// Registered first, so that a signal during the start is not lost.
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR2)
 	defer signal.Stop(signals)
+	// Remembered before anybody replaces the file.
+	program, err := os.Executable()
+	if err != nil {
+		fmt.Fprintf(errOut, "echogate: %v\n", err)
+		return exitFailed
+	}
 
-	log := newLogger(errOut, c.LogFormat, c.LogLevel)
+	level := new(slog.LevelVar)
+	level.Set(c.LogLevel)
+	log := newLogger(errOut, c.LogFormat, level)
 	tuneCollector(env)
 	s, err := newServer(c, env, log)
 	if err != nil {
@@ -35,34 +45,76 @@ func serve(c *Config, env func(string) (string, bool), errOut io.Writer) int {
 	logStart(c, s, log)
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	return wait(s, signals, stop, ended, log)
+	g := &gateway{
+		Server: s, config: c, again: again, level: level, log: log, program: program,
+		stop: stop, ended: make(chan error, 1), taken: make(chan successor, 1),
+	}
+	go func() { g.ended <- s.Run(ctx) }()
+	if err := tellReady(env); err != nil {
+		log.Warn("readiness not told", "err", err)
+	}
+	return g.wait(signals)
 }
 
-// wait waits for the server's end. The first signal drains, the second cuts.
-func wait(s *poller.Server, signals <-chan os.Signal, stop func(), ended <-chan error, log *slog.Logger) int {
-	code := exitOK
-	for n := 1; ; n++ {
+// gateway is the running program.
+type gateway struct {
+	*poller.Server
+	config  *Config                 // in force
+	again   func() (*Config, error) // reads it anew
+	level   *slog.LevelVar
+	log     *slog.Logger
+	program string     // its file at the start
+	stop    func()     // drains
+	ended   chan error // what Run returned
+	taken   chan successor
+
+	starting context.CancelFunc // of a take-over under way
+	stopping int                // signals to stop that have come, a take-over among them
+	reloads  reloads
+}
+
+// wait does what signals ask for until the server has ended.
+func (g *gateway) wait(signals <-chan os.Signal) (code int) {
+	for {
 		select {
 		case sig := <-signals:
-			if n == 1 {
-				log.Info("draining", "signal", sig.String())
-				stop()
-				continue
-			}
-			log.Warn("cutting all connections", "signal", sig.String())
-			s.Cut()
-			code = exitFailed
-		case err := <-ended:
+			g.signal(sig)
+		case s := <-g.taken:
+			g.succeeded(s)
+		case err := <-g.ended:
+			g.abandon()
 			if err != nil {
-				log.Error("failed", "err", err)
+				g.log.Error("failed", "err", err)
 				return exitFailed
 			}
-			log.Info("stopped", "connections_served", s.Stats().Accepted)
-			return code
+			g.log.Info("stopped", "connections_served", g.Stats().Accepted)
+			if g.stopping > 1 {
+				return exitFailed
+			}
+			return exitOK
 		}
 	}
+}
+
+// signal does what a signal asks for. The first one to stop drains, the second
+// cuts.
+func (g *gateway) signal(sig os.Signal) {
+	switch sig {
+	case syscall.SIGHUP:
+		g.reload()
+		return
+	case syscall.SIGUSR2:
+		g.takeOver(os.Getpid())
+		return
+	}
+	g.abandon() // who stops the gateway does not want another
+	if g.stopping++; g.stopping == 1 {
+		g.log.Info("draining", "signal", sig.String())
+		g.stop()
+		return
+	}
+	g.log.Warn("cutting all connections", "signal", sig.String())
+	g.Cut()
 }
 
 // newServer makes the server that the configuration asks for. Its errors name
@@ -89,11 +141,15 @@ func serverConfig(c *Config, log *slog.Logger) (poller.Config, error) {
 		return poller.Config{}, err
 	}
 	p := poller.Default(routes)
-	p.Listen, p.Loops, p.MaxConnections = c.Listen, c.Loops, c.MaxConnections
+	p.Listen, p.Loops = c.Listen, c.Loops
+	p.MaxConnections, p.MaxPerAddress, p.MaxHalfOpen = c.MaxConnections, c.MaxPerAddress, c.MaxHalfOpen
 	p.Limits, p.MaxHead, p.MaxBuffered = c.limits(), int(c.MaxHead), int64(c.MaxBuffered)
 	p.HandshakeTimeout, p.HTTPIdle = c.HandshakeTimeout, c.HTTPIdle
-	p.Drain, p.DrainTimeout = c.Drain, c.DrainTimeout
-	p.Log = log
+	p.Drain, p.DrainTimeout, p.DrainCode = c.Drain, c.DrainTimeout, ws.StatusCode(c.DrainCode)
+	p.LoopWarn, p.Log = c.LoopWarn, log
+	if c.AccessLog {
+		p.AccessLog = log
+	}
 	return p, nil
 }
 

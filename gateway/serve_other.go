@@ -8,7 +8,7 @@ import (
 )
 
 // serve says why it cannot.
-func serve(_ *Config, _ func(string) (string, bool), errOut io.Writer) int {
+func serve(_ *Config, _ func() (*Config, error), _ func(string) (string, bool), errOut io.Writer) int {
 	fmt.Fprint(errOut, `echogate: Linux only: its event loops are epoll. Elsewhere it runs in a container:
   docker build -t echogate .
   docker run --rm -p 9998:9998 echogate

@@ -14,7 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// samples are three values of a flag.
+// samples are three values of a flag, each unlike the one before.
 func samples(flag *kong.Flag) [3]string {
 	switch flag.Target.Interface().(type) {
 	case Size:
@@ -23,6 +23,8 @@ func samples(flag *kong.Flag) [3]string {
 		return [3]string{"1", "2", "3"}
 	case []string:
 		return [3]string{"a:1", "b:2", "c:3"}
+	case bool:
+		return [3]string{"true", "false", "true"}
 	case Format:
 		return [3]string{"text", "json", "auto"}
 	case slog.Level:
@@ -50,7 +52,7 @@ func TestPrecedence(t *testing.T) {
 				env[name], value = v[1], v[1]
 			}
 			if set&4 != 0 {
-				args, value, name = []string{"--" + flag.Name, v[2]}, v[2], "--"+flag.Name
+				args, value, name = []string{"--" + flag.Name + "=" + v[2]}, v[2], "--"+flag.Name
 			}
 			t.Run(fmt.Sprintf("%s/%03b", flag.Name, set), func(t *testing.T) {
 				precedence(t, flag.Name, file, env, args, value, name)

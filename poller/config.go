@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
 
 	"echogate/poller/websocket"
@@ -37,14 +38,28 @@ type Config struct {
 	HandshakeTimeout, HTTPIdle time.Duration
 	// MaxConnections is the cap on connections; 0: descriptors − 256.
 	MaxConnections int
+	// MaxPerAddress is the cap on connections from one IPv4 address, or from one
+	// IPv6 network of 64 bits; 0: off.
+	MaxPerAddress int
+	// MaxHalfOpen is how many connections may wait for their upgrade; above, the
+	// oldest is cut. 0: a quarter of MaxConnections, at least 1,000.
+	MaxHalfOpen int
 	// MaxBuffered bounds the sum of all buffers in bytes; 0: off.
 	MaxBuffered int64
 	// Drain is the time over which connections are sent away when the Server
 	// stops, DrainTimeout the time after which the rest is cut; 0: it is waited
 	// for.
 	Drain, DrainTimeout time.Duration
+	// DrainCode is the close code of that: 1001 or, where clients know it as an
+	// invitation to connect again, 1012. 0: 1001.
+	DrainCode ws.StatusCode
+	// LoopWarn is how long an event loop may be away, kept by a handler that
+	// blocks, before that is logged with the route; 0: off.
+	LoopWarn time.Duration
 	// Jobs is how many jobs of Conn.Go run at once.
 	Jobs int
+	// AccessLog gets a line for each connection when it ends; nil: none.
+	AccessLog *slog.Logger
 	// Log gets what an operator must know; nil: slog.Default().
 	Log *slog.Logger
 }
@@ -61,6 +76,7 @@ func Default(routes *websocket.Routes) Config {
 		MaxBuffered:      256 << 20,
 		Drain:            6 * time.Second,
 		DrainTimeout:     8 * time.Second,
+		LoopWarn:         100 * time.Millisecond,
 		Jobs:             4 * runtime.GOMAXPROCS(0),
 	}
 }
@@ -90,11 +106,17 @@ func (c *Config) Validate() error {
 	if most := descriptors() - reserve; c.MaxConnections < 0 || c.MaxConnections > most {
 		fail("max connections: %d is not from 0 to %d, which the descriptor limit allows", c.MaxConnections, most)
 	}
+	if c.MaxHalfOpen < 0 {
+		fail("max half-open: %d is not at least 0", c.MaxHalfOpen)
+	}
+	if c.MaxPerAddress < 0 {
+		fail("max per address: %d is not at least 0", c.MaxPerAddress)
+	}
 	for _, wait := range []struct {
 		name string
 		d    time.Duration
 	}{
-		{"handshake timeout", c.HandshakeTimeout}, {"http idle", c.HTTPIdle}, {"drain", c.Drain}, {"drain timeout", c.DrainTimeout},
+		{"handshake timeout", c.HandshakeTimeout}, {"http idle", c.HTTPIdle}, {"drain", c.Drain}, {"drain timeout", c.DrainTimeout}, {"loop warn", c.LoopWarn},
 		{"message timeout", c.Limits.MessageTimeout}, {"stall timeout", c.Limits.StallTimeout}, {"ping interval", c.Limits.PingInterval},
 		{"idle timeout", c.Limits.IdleTimeout}, {"max lifetime", c.Limits.MaxLifetime}, {"close timeout", c.Limits.CloseTimeout},
 	} {
@@ -105,10 +127,31 @@ func (c *Config) Validate() error {
 	if c.Drain < 0 || c.DrainTimeout < 0 {
 		fail("drain: %s or its timeout, %s, is negative", c.Drain, c.DrainTimeout)
 	}
+	switch c.DrainCode {
+	case 0, websocket.ErrGoingAway.Code, websocket.ErrRestart.Code:
+	default:
+		fail("drain code: %d is neither 1001 nor 1012", c.DrainCode)
+	}
 	if c.DrainTimeout > 0 && c.DrainTimeout < c.Drain {
 		fail("drain timeout: %s is less than drain, %s", c.DrainTimeout, c.Drain)
 	}
 	return errors.Join(errs...)
+}
+
+// resolve puts numbers for what was left open.
+func (c *Config) resolve() {
+	if c.Loops == 0 {
+		c.Loops = runtime.GOMAXPROCS(0)
+	}
+	if c.MaxConnections == 0 {
+		c.MaxConnections = max(descriptors()-2*reserve, 1)
+	}
+	if c.MaxHalfOpen == 0 {
+		c.MaxHalfOpen = max(c.MaxConnections/4, leastHalfOpen)
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
 }
 
 // descriptors is how many descriptors the process may have.

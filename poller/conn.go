@@ -18,10 +18,15 @@ type slot struct {
 	ws     websocket.State
 }
 
-// The owner word: generation << 32 | full << 16 | loop + 1. The generation
-// tells the connections apart that have had this descriptor; full says that the
+// The owner word: generation << 32 | name << 17 | full << 16 | loop + 1. The
+// generation tells the connections apart that have had this descriptor; name is
+// the number of its route's pattern, 0 before the upgrade; full says that the
 // backlog is above its high-water mark; the rest is 0 while the slot is free.
-const ownerFull = 1 << 16
+const (
+	ownerFull  = 1 << 16
+	ownerName  = 17
+	ownerNames = 1<<15 - 1
+)
 
 func (s *slot) generation() uint32 { return uint32(s.owner.Load() >> 32) }
 
@@ -47,6 +52,11 @@ func (s *slot) setFull(full bool) {
 		s.owner.Store(word &^ ownerFull)
 	}
 }
+
+// setName tells other goroutines which route the connection has.
+func (s *slot) setName(id uint16) { s.owner.Store(s.owner.Load() | uint64(id)<<ownerName) }
+
+func (s *slot) name() uint16 { return uint16(s.owner.Load() >> ownerName & ownerNames) }
 
 // jitter is a number in [0, 1<<16) that stays with the connection, from its
 // descriptor and generation: so that what happens to many is spread.

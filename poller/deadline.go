@@ -111,7 +111,7 @@ func (l *loop) next(fd int, s *slot) nearest {
 // leaves is the tick at which the drain comes to a connection. One whose request
 // may be under way has all the time that there is.
 func (l *loop) leaves(fd int, s *slot) uint32 {
-	over := ticks(l.srv.config.Drain)
+	over := ticks(l.srv.conf().Drain)
 	if !s.ws.Upgraded() && !s.ws.Served() {
 		return l.draining + over
 	}
@@ -122,9 +122,9 @@ func (l *loop) leaves(fd int, s *slot) uint32 {
 // accept, or from a later request's first byte; or to begin that one.
 func (l *loop) requestTime(s *slot) time.Duration {
 	if s.ws.Served() {
-		return l.srv.config.HTTPIdle
+		return l.srv.conf().HTTPIdle
 	}
-	return l.srv.config.HandshakeTimeout
+	return l.srv.conf().HandshakeTimeout
 }
 
 // nextOpen adds the deadlines of an open connection. While a handler or a job
@@ -174,6 +174,7 @@ func (l *loop) tock() error {
 	now := l.srv.now()
 	was := l.tick
 	l.tick = now
+	l.beat.Store(now)
 	l.stats.lag(now - was)
 	if now-was > lateTicks && l.late == 0 {
 		l.late = was
@@ -306,6 +307,7 @@ func ping(c *websocket.Conn) error     { _ = c.Ping(); return nil }
 func idle(c *websocket.Conn) error     { _ = c.Shut(websocket.ErrIdle); return nil }
 func lifetime(c *websocket.Conn) error { _ = c.Shut(websocket.ErrLifetime); return nil }
 func goAway(c *websocket.Conn) error   { _ = c.Shut(websocket.ErrGoingAway); return nil }
+func restart(c *websocket.Conn) error  { _ = c.Shut(websocket.ErrRestart); return nil }
 func message(*websocket.Conn) error    { return websocket.ErrMessageTimeout }
 
 // drainOne sends a connection away. A message whose job is under way has been
@@ -318,6 +320,10 @@ func (l *loop) drainOne(fd int, s *slot) {
 		l.finish(fd, s, websocket.ErrGoingAway)
 		return
 	}
+	if l.srv.conf().DrainCode == websocket.ErrRestart.Code {
+		l.call(fd, s, restart)
+		return
+	}
 	l.call(fd, s, goAway)
 }
 
@@ -328,6 +334,7 @@ func (l *loop) arm() {
 	if !l.armed {
 		l.armed = true
 		l.tick = l.srv.now()
+		l.beat.Store(l.tick)
 		l.wheel.last = l.tick
 		l.setTimer(tickTime)
 	}
@@ -336,6 +343,7 @@ func (l *loop) arm() {
 func (l *loop) sleep() {
 	if l.armed && l.count.Load() == 0 && l.wheel.count == 0 && l.draining == 0 && !l.acceptPaused() {
 		l.armed = false
+		l.beat.Store(0)
 		l.setTimer(0)
 		l.trim()
 		l.trim() // the first one only begins to look

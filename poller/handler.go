@@ -9,8 +9,30 @@ import (
 	"echogate/poller/websocket"
 )
 
-// This file is the loop as package websocket sees it.
+// This file is the loop and package websocket: how the one calls the other.
 var _ websocket.Loop = (*loop)(nil)
+
+// bind makes the loop's Conn the view of a connection.
+func (l *loop) bind(fd int, s *slot) {
+	l.enter(fd)
+	if b := l.busyOf(s); b != nil {
+		l.conn.Bind(uint64(fd), &s.ws, &b.work)
+		return
+	}
+	l.conn.Bind(uint64(fd), &s.ws, nil)
+}
+
+// call runs f on a connection outside a read, and sends what comes of it.
+func (l *loop) call(fd int, s *slot, f func(*websocket.Conn) error) {
+	if s.ws.Ended() {
+		return
+	}
+	l.bind(fd, s)
+	t := turn{up: s.ws.Upgraded()}
+	t.out, t.err = l.conn.Call(f)
+	l.transmit(fd, s, &t)
+	l.settle(fd, s, t)
+}
 
 // Now is the loop's clock: the server's age at the last tick.
 func (l *loop) Now() time.Duration { return time.Duration(l.tick) * tickTime }
@@ -92,7 +114,13 @@ func (l *loop) End(c *websocket.Conn, how websocket.End) {
 }
 
 // Remote implements websocket.Loop.
-func (l *loop) Remote(c *websocket.Conn) netip.AddrPort { return remote(int(c.ID())) }
+func (l *loop) Remote(c *websocket.Conn) netip.AddrPort {
+	fd, s := l.of(c)
+	if p := l.identityOf(fd, s); p != nil {
+		return p.remote()
+	}
+	return remote(fd)
+}
 
 // Handle implements websocket.Loop.
 func (l *loop) Handle(c *websocket.Conn) websocket.Handle {
@@ -105,7 +133,7 @@ func (l *loop) PostSend(h websocket.Handle, op ws.OpCode, p []byte) error {
 	if err := l.alive(h, true); err != nil {
 		return err
 	}
-	if l.srv.posted.Add(int64(len(p))) > l.srv.config.MaxBuffered && l.srv.config.MaxBuffered > 0 {
+	if l.srv.posted.Add(int64(len(p))) > l.srv.conf().MaxBuffered && l.srv.conf().MaxBuffered > 0 {
 		l.srv.posted.Add(int64(-len(p)))
 		return websocket.ErrBacklog
 	}

@@ -136,6 +136,17 @@ func eventually(t testing.TB, what string, cond func() bool) {
 	}
 }
 
+// receive receives from a channel, within patience.
+func receive[T any](t testing.TB, from <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-from:
+	case <-time.After(patience):
+		t.Fatal("waited in vain for another goroutine")
+	}
+	return v
+}
+
 // until waits until the server's counters are as cond wants them.
 func (s *running) until(what string, cond func(Stats) bool) {
 	s.t.Helper()

@@ -142,7 +142,7 @@ func TestDrainWaitsForJobs(t *testing.T) {
 	}}}, func(c *Config) { c.Loops, c.Drain = 1, 20*time.Millisecond })
 	c := s.dial("/")
 	c.write(append(masked(ws.OpText, []byte("taken"), true), masked(ws.OpText, []byte("not taken"), true)...))
-	<-begun
+	receive(t, begun)
 	seen := s.tick()
 	s.stop()
 	eventually(t, "the drain over", func() bool { return s.tick() > seen+10 })
@@ -163,6 +163,7 @@ func TestDrainServesBacklog(t *testing.T) {
 		s := prepare(t, map[string]websocket.Route{"/": echoing}, func(c *Config) {
 			c.Loops, c.Drain = 4, time.Second
 		})
+		s.each(func(l *loop) { l.beginDrain() }) // the first that the loops hear of
 		clients := make([]*client, 30)
 		for i := range clients {
 			clients[i] = s.connect()

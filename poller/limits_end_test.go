@@ -62,7 +62,7 @@ func TestHalfCloseWithJob(t *testing.T) {
 		}}}, func(c *Config) { c.Loops = 1 })
 		c := s.dial("/")
 		c.write(many(messages, masked(ws.OpBinary, pattern(4096, 1), true)))
-		<-begun
+		receive(t, begun)
 		_ = c.CloseWrite()
 		s.until("a FIN that the loop has seen", func(got Stats) bool { return got.Busy == 1 || got.Connections == 0 })
 		close(work)

@@ -153,14 +153,14 @@ func TestFirehoseDoesNotStarve(t *testing.T) {
 
 	release := s.blockLoop()
 	go func() { _, _ = flood.Write(many(frames, frame)) }()
-	full, other := <-socket, <-socket
+	full, other := receive(t, socket), receive(t, socket)
 	holds, _ := unix.GetsockoptInt(full, unix.SOL_SOCKET, unix.SO_RCVBUF)
 	waitUnread(t, full, min(holds/4, 1<<20))
 	bystander.text("me too")
 	waitUnread(t, other, 1)
 	close(release)
 	bystander.wantText("me too")
-	if got, most := <-before, int64(readBuffer/len(frame)+1); got > most {
+	if got, most := receive(t, before), int64(readBuffer/len(frame)+1); got > most {
 		t.Errorf("%d of %d frames went first, want at most one read, %d", got, frames, most)
 	}
 	// None is lost on the way: what is left over gets its turn without an event.

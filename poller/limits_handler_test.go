@@ -255,7 +255,7 @@ func TestReusedDescriptor(t *testing.T) {
 	seen := make(map[int32]websocket.Handle)
 	for range 1000 {
 		c := s.dial("/")
-		h := <-handles
+		h := receive(t, handles)
 		old, reused := seen[h.FD]
 		seen[h.FD] = h
 		if reused {

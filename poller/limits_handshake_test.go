@@ -231,7 +231,7 @@ func TestEndlessHead(t *testing.T) {
 		t.Fatalf("got %v, %v, want a 431", r, err)
 	}
 	_, _ = io.Copy(io.Discard, c.r)
-	if n := <-sent; n >= 16<<20 {
+	if n := receive(t, sent); n >= 16<<20 {
 		t.Errorf("all %d bytes were taken", n)
 	}
 	s.wantClosed(websocket.CauseHTTP, 1)

@@ -125,9 +125,9 @@ func TestPushToSlowReader(t *testing.T) {
 	}
 	s := start(t, map[string]websocket.Route{"/": push}, nil)
 	s.dialNarrow("/")
-	slow := <-handles
+	slow := receive(t, handles)
 	reading := s.dialNarrow("/")
-	quick := <-handles
+	quick := receive(t, handles)
 	p := pattern(16<<10, 1)
 	told := 0
 	eventually(t, "ErrBacklog", func() bool {
@@ -161,7 +161,7 @@ func TestSendsRefused(t *testing.T) {
 	}
 	s := start(t, map[string]websocket.Route{"/": push}, func(c *Config) { c.Loops = 1 })
 	c := s.dialNarrow("/")
-	h := <-handles
+	h := receive(t, handles)
 	release := s.blockLoop()
 	for range 100 {
 		if err := h.Send(ws.OpBinary, make([]byte, 16<<10)); err != nil {
@@ -189,7 +189,7 @@ func TestPostedIsBounded(t *testing.T) {
 		Message: echoing.Message,
 	}}, func(c *Config) { c.Loops, c.MaxBuffered = 1, 1<<20 })
 	c := s.dial("/")
-	h := <-handles
+	h := receive(t, handles)
 	release := s.blockLoop()
 	sent := 0
 	for sent < 1000 && h.Send(ws.OpBinary, make([]byte, 100<<10)) == nil {

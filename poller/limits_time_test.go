@@ -94,14 +94,20 @@ func TestIdleRestsWhileHeld(t *testing.T) {
 			return func(c *websocket.Conn) error { return c.Send(ws.OpText, []byte("done")) }
 		})
 	}}
-	s := start(t, map[string]websocket.Route{"/": echoing, "/held": held}, brief(-1, 500*time.Millisecond))
+	s := start(t, map[string]websocket.Route{"/": echoing, "/held": held}, func(c *Config) {
+		brief(-1, 3*time.Second)(c)
+		c.Loops = 1
+	})
 	c := s.dial("/held")
 	c.text("work")
-	<-begun
-	s.dial("/").wantClose(1008) // another one's idle time has passed
-	s.dial("/").wantClose(1008) // twice
+	receive(t, begun)
+	s.dial("/").wantClose(1008) // the idle time of one that came later has passed
 	close(work)
 	c.wantText("done")
+	seen := s.tick()
+	eventually(t, "some ticks", func() bool { return s.tick() > seen+5 })
+	c.send(ws.OpPing, []byte("still there"))
+	c.want(ws.OpPong, []byte("still there"))
 	c.wantClose(1008)
 }
 
@@ -181,7 +187,7 @@ func TestFloodAfterFailure(t *testing.T) {
 		flooded <- err
 	}()
 	c.wantClose(1002)
-	if err := <-flooded; err == nil {
+	if err := receive(t, flooded); err == nil {
 		t.Error("the flood did not end")
 	}
 	s.wantClosed(websocket.CauseProtocol, 1)
@@ -215,7 +221,7 @@ func TestLateLoop(t *testing.T) {
 		release := s.blockLoop()
 		waitReadable(t, s.loops[0].timer) // so the loop comes to its clock first
 		c.text("in time")
-		waitUnread(t, <-socket, 1)
+		waitUnread(t, receive(t, socket), 1)
 		// The loop's clock jumps as if it had been away for so long. It is
 		// blocked, nobody else reads the clock.
 		s.Server.start = s.Server.start.Add(-3 * time.Second)

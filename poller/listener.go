@@ -3,6 +3,7 @@ package poller
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -152,9 +153,12 @@ func adoptListener(fd int) (*listener, error) {
 // also kills a zero-window peer that answers every probe, so it must exceed
 // what bounds that: d is the longer of stall and idle time. An inherited socket
 // may be of Multipath TCP, which does not know the option: the loop's own
-// deadlines cover the same.
+// deadlines cover the same. 0 leaves it to the kernel.
 func (ln *listener) userTimeout(d time.Duration) error {
-	ms := int((d + 30*time.Second).Milliseconds())
+	ms := 0
+	if d > 0 {
+		ms = int((d + 30*time.Second).Milliseconds())
+	}
 	err := unix.SetsockoptInt(ln.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, ms)
 	if err == unix.ENOPROTOOPT {
 		return nil
@@ -211,9 +215,7 @@ func (l *loop) acceptFailed(ln *listener, errno syscall.Errno) {
 		ln.paused = l.after(ln.pause)
 		ln.pause = min(2*ln.pause, pauseMost)
 		l.srv.starved.Add(1)
-		if l.logged.allow(l.tick) {
-			l.srv.log.Warn("accepting paused", "addr", ln.addr, "err", errno)
-		}
+		l.srv.note(logAccept, slog.LevelWarn, "accepting paused", "addr", ln.addr, "err", errno)
 	default:
 		if !passing(errno) {
 			l.srv.fail(fmt.Errorf("poller: accept on %s: %w", ln.addr, errno))
@@ -246,53 +248,17 @@ func (l *loop) resumeAccept() {
 	}
 }
 
-// place gives a new connection to the loop that has the fewest.
-func (l *loop) place(fd int) {
-	total := int32(0)
-	least := l
-	for _, o := range l.srv.loops {
-		n := o.count.Load()
-		total += n
-		if n < least.count.Load() {
-			least = o
-		}
-	}
-	refused := l.srv.refused.Load()
-	over := int(total-refused) >= l.srv.maxConnections
-	if over {
-		l.stats.Refused[RefusedMaxConnections]++
-	}
-	if l.table.make(fd) == nil || over && refused >= reserve {
-		l.stats.Closed[websocket.CauseHTTP]++
-		_ = unix.Close(fd)
-		return
-	}
-	if over {
-		l.srv.refused.Add(1)
-	}
-	least.count.Add(1)
-	if least == l {
-		l.adopt(fd, over)
-		return
-	}
-	if least.mail.post(least, letter{kind: letterAdopt, to: websocket.NewHandle(nil, int32(fd), 0), over: over}) != nil {
-		least.count.Add(-1) // the loops are ending
-		l.stats.Closed[websocket.CauseGoingAway]++
-		_ = unix.Close(fd)
-	}
-}
-
-// reserve is how many connections above the cap are held for as long as it
-// takes to read a request and refuse it.
-const reserve = 128
-
-// adopt begins a connection on this loop; over: its request will be refused.
-func (l *loop) adopt(fd int, over bool) {
+// adopt begins a connection on this loop.
+func (l *loop) adopt(fd int, verdict admission) {
 	s := l.table.at(fd)
 	l.arm()
 	s.take(l.tag, l.tick)
-	if over {
+	l.await(fd, s)
+	switch verdict {
+	case refusedFull:
 		s.ws.Refuse()
+	case refusedAddress:
+		s.ws.RefuseAddress()
 	}
 	if err := l.poll.AddReadWrite(&netpoll.PollAttachment{FD: fd}, true); err != nil {
 		l.stats.Refused[RefusedAccept]++
@@ -307,21 +273,34 @@ func (l *loop) adopt(fd int, over bool) {
 }
 
 // stopListening takes what the kernel has accepted already, then closes the
-// listeners. They leave the poller first: while another process holds the same
-// socket epoll would go on to report a dead number.
+// listeners.
 func (l *loop) stopListening() {
 	for _, ln := range l.listeners {
-		if ln.paused == 0 {
-			for range backlogSize / acceptBatch {
-				before := l.stats.Accepted
-				if l.accept(ln); l.stats.Accepted == before {
-					break
-				}
+		for range backlogSize / acceptBatch {
+			before := l.stats.Accepted
+			if ln.paused != 0 {
+				break
 			}
+			if l.accept(ln); l.stats.Accepted == before {
+				break
+			}
+		}
+	}
+	l.leaveListeners()
+}
+
+// leaveListeners closes the listeners. They leave the poller first: while
+// another process holds the same socket epoll would go on to report a dead
+// number.
+func (l *loop) leaveListeners() {
+	for _, ln := range l.listeners {
+		if ln.paused == 0 {
 			_ = l.poll.Delete(ln.fd)
 		}
+		l.srv.mu.Lock() // Sockets reads the number
 		_ = unix.Close(ln.fd)
 		ln.fd = -1
+		l.srv.mu.Unlock()
 		l.srv.serving.Add(-1)
 	}
 	l.listeners = nil

@@ -64,16 +64,21 @@ type loop struct {
 	pool      pool
 	told      int // pool.out when it was last told to the others
 	listeners []*listener
+	lobby     []note // connections that have not upgraded, the oldest first; some have since, or have ended
 	draining  uint32 // tick at which draining began; 0: not draining
 	sweep     int    // next descriptor to be filed again for the drain
 	cutting   bool   // all connections were cut: so is who comes after
 	stats     Stats
-	logged    limiter
+	names     []uint16 // numbers of the routes' patterns
 
 	// Shared.
-	mail  mailbox
-	held  atomic.Int64 // bytes of buffers in use, as last told
-	count atomic.Int32 // connections, those handed over to it included
+	mail      mailbox
+	held      atomic.Int64           // bytes of buffers in use, as last told
+	count     atomic.Int32           // connections, those handed over to it included
+	halfOpen  atomic.Int32           // those of them that have not upgraded
+	beat      atomic.Uint32          // the last tick; 0: the loop sleeps
+	goroutine atomic.Pointer[string] // number of its goroutine
+	oldest    atomic.Uint32          // tick at which the first in the lobby came; 0: nobody is there
 }
 
 // place names a connection that something was put off for.
@@ -85,11 +90,11 @@ type place struct {
 func newLoop(s *Server, i int) (*loop, error) {
 	l := &loop{srv: s, table: s.table, tag: uint16(i + 1), tick: s.now(), buf: make([]byte, readBuffer), busys: make([]*busy, 1), timer: -1, wake: -1}
 	l.wheel.at, l.wheel.last = l.link, l.tick
-	l.pool.keep = keepLarge
-	if most := s.config.MaxBuffered; most > 0 {
-		l.pool.keep = int(most) / 2 / s.config.Loops
+	l.pool.keep = l.keepable()
+	l.conn, l.names = websocket.NewConn(l, s.routes), s.name(s.routes)
+	if s.access != nil {
+		l.conn.Watch(l.framesEnded)
 	}
-	l.conn = websocket.NewConn(l, s.routes)
 	if err := l.open(); err != nil {
 		l.close()
 		return nil, err
@@ -132,6 +137,9 @@ func (l *loop) close() []letter {
 // and nothing is left.
 func (l *loop) run() error {
 	l.own()
+	id := goroutine()
+	l.goroutine.Store(&id)
+	defer l.beat.Store(0)
 	err := l.poll.Polling(l.event)
 	if err == errors.ErrEngineShutdown {
 		return nil
@@ -163,6 +171,7 @@ func (l *loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 		return nil
 	}
 	l.heard(s)
+	l.enter(fd)
 	l.conn.Bind(uint64(fd), &s.ws, nil)
 	used, out, err := l.conn.Receive(room[:n])
 	sent := 0
@@ -177,6 +186,9 @@ func (l *loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 	t := turn{rest: room[used:n], out: out[max(sent, 0):], errno: errno, err: err, up: up, more: n == len(room), whole: stopped}
 	if err == nil && stopped && !s.ws.Held() && len(t.out) == 0 {
 		l.conn.Sent()
+		if !up {
+			l.upgraded(s)
+		}
 		l.receive(fd, s, t.rest, nil, t.more)
 		return nil
 	}
@@ -321,7 +333,9 @@ func (l *loop) readLarge(fd int, s *slot, b *busy, p []byte, all, sure bool) {
 	full := n == len(p)+len(behind)
 	head, err := l.conn.Filled(min(n, len(p)))
 	if err != nil {
-		l.settle(fd, s, turn{head: head, out: l.conn.Output(), err: err})
+		t := turn{head: head, out: l.conn.Output(), err: err, up: true}
+		l.transmit(fd, s, &t) // no event would come to send it
+		l.settle(fd, s, t)
 		return
 	}
 	l.receive(fd, s, l.buf[:max(n-len(p), 0)], head, !sure || full)
@@ -373,25 +387,4 @@ func (l *loop) nothing(fd int, s *slot, n int, errno syscall.Errno) {
 	default:
 		l.finish(fd, s, websocket.ErrReset)
 	}
-}
-
-// bind makes the loop's Conn the view of a connection.
-func (l *loop) bind(fd int, s *slot) {
-	if b := l.busyOf(s); b != nil {
-		l.conn.Bind(uint64(fd), &s.ws, &b.work)
-		return
-	}
-	l.conn.Bind(uint64(fd), &s.ws, nil)
-}
-
-// call runs f on a connection outside a read, and sends what comes of it.
-func (l *loop) call(fd int, s *slot, f func(*websocket.Conn) error) {
-	if s.ws.Ended() {
-		return
-	}
-	l.bind(fd, s)
-	t := turn{up: s.ws.Upgraded()}
-	t.out, t.err = l.conn.Call(f)
-	l.transmit(fd, s, &t)
-	l.settle(fd, s, t)
 }

@@ -17,7 +17,7 @@ type letter struct {
 	payload []byte
 	f       func(*websocket.Conn) error
 	task    func()
-	over    bool // adopt: above the cap on connections
+	verdict admission // adopt
 }
 
 type letterKind uint8
@@ -78,7 +78,7 @@ func (l *loop) deliver() error {
 		case letterTask:
 			x.task()
 		case letterAdopt:
-			l.adopt(int(x.to.FD), x.over)
+			l.adopt(int(x.to.FD), x.verdict)
 		default:
 			l.deliverTo(x)
 		}
@@ -147,7 +147,7 @@ func (j *jobs) start(f func()) error {
 	if j.closed {
 		return websocket.ErrGone
 	}
-	if j.running == j.max {
+	if j.running >= j.max {
 		j.waiting = append(j.waiting, f)
 		return nil
 	}
@@ -166,7 +166,7 @@ func (j *jobs) work(f func()) {
 func (j *jobs) next() func() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.waiting) == 0 || j.closed {
+	if len(j.waiting) == 0 || j.closed || j.running > j.max {
 		j.running--
 		return nil
 	}
@@ -174,6 +174,17 @@ func (j *jobs) next() func() {
 	j.waiting[0] = nil // what it holds must not outlive it
 	j.waiting = j.waiting[1:]
 	return f
+}
+
+// resize changes how many run at once. Who runs too many ends his job first.
+func (j *jobs) resize(most int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for j.max = most; j.running < j.max && len(j.waiting) > 0 && !j.closed; j.running++ {
+		f := j.waiting[0]
+		j.waiting = j.waiting[1:]
+		j.done.Go(func() { j.work(f) })
+	}
 }
 
 // close drops what has not begun and refuses more.

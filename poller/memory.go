@@ -26,9 +26,18 @@ func (l *loop) bound() {
 	}
 	l.told = l.pool.out
 	l.held.Store(int64(l.told))
-	if most := l.srv.config.MaxBuffered; most > 0 && l.srv.held() > most {
+	if most := l.srv.conf().MaxBuffered; most > 0 && l.srv.held() > most {
 		l.evict()
 	}
+}
+
+// keepable is how much of large buffers the loop may keep: half of its part of
+// what all buffers may come to.
+func (l *loop) keepable() int {
+	if most := l.srv.conf().MaxBuffered; most > 0 {
+		return int(most) / 2 / l.srv.conf().Loops
+	}
+	return keepLarge
 }
 
 // held is what the loops have told of their buffers, in bytes.

@@ -45,6 +45,9 @@ func (l *loop) transmit(fd int, s *slot, t *turn) {
 // settle ends an event: what was not sent becomes the backlog, what was not
 // consumed is kept, and the connection goes on, waits, or ends.
 func (l *loop) settle(fd int, s *slot, t turn) {
+	if !t.up {
+		l.upgraded(s)
+	}
 	if t.errno != 0 && t.errno != unix.EAGAIN && t.errno != unix.EINTR {
 		l.conn.Sent()
 		l.finish(fd, s, websocket.ErrReset)
@@ -54,9 +57,6 @@ func (l *loop) settle(fd int, s *slot, t turn) {
 		l.backlog(fd, s, t.head, t.out)
 	}
 	l.conn.Sent()
-	if !t.up {
-		l.upgraded(s)
-	}
 	if t.err != nil {
 		l.failed(fd, s, t.err)
 		return
@@ -113,6 +113,8 @@ func (l *loop) upgraded(s *slot) {
 	case s.ws.Upgraded():
 		s.opened = l.tick
 		l.stats.Upgrades++
+		l.halfOpen.Add(-1)
+		s.setName(l.names[s.ws.Route()])
 	case s.ws.Served():
 		s.opened = l.tick // the time until the next request begins
 	}
@@ -299,19 +301,20 @@ func (l *loop) finish(fd int, s *slot, cause websocket.CloseError) {
 		l.giveBack(s, b)
 	}
 	l.wheel.remove(connRef(fd))
+	if !s.ws.Upgraded() {
+		l.halfOpen.Add(-1)
+	}
 	if s.ws.Refused() {
 		l.srv.refused.Add(-1)
+	}
+	if p := l.identityOf(fd, s); p != nil {
+		l.srv.addresses.leave(p)
+		if l.srv.access != nil {
+			l.logAccess(fd, s, p, cause, counted)
+		}
 	}
 	s.free()
 	_ = unix.Close(fd)
 	l.count.Add(-1)
 	l.srv.freed()
-}
-
-// report logs what an operator must know of a connection's end.
-func (l *loop) report(err error) {
-	var panicked *websocket.PanicError
-	if errors.As(err, &panicked) && l.logged.allow(l.tick) {
-		l.srv.log.Error("handler panicked", "panic", panicked.Value, "route", l.conn.Pattern(), "stack", string(panicked.Stack))
-	}
 }

@@ -2,14 +2,14 @@
 
 package poller
 
-import (
-	"bytes"
-	"runtime"
-)
+import "sync/atomic"
 
 // owner is the goroutine that owns a loop: under -race every call of a handler's
 // API is checked to come from it.
-type owner struct{ id string }
+type owner struct {
+	id string
+	fd atomic.Int64
+}
 
 func (o *owner) own() { o.id = goroutine() }
 func (o *owner) check() {
@@ -18,9 +18,8 @@ func (o *owner) check() {
 	}
 }
 
-// goroutine is the running goroutine's number, read off its stack.
-func goroutine() string {
-	var b [64]byte
-	head := b[:runtime.Stack(b[:], false)]
-	return string(bytes.Fields(head)[1])
-}
+// enter tells other goroutines what the loop is busy with.
+func (o *owner) enter(fd int) { o.fd.Store(int64(fd)) }
+
+// current is the connection that the loop was last busy with, for any goroutine.
+func (l *loop) current() int { return int(l.owner.fd.Load()) }

@@ -54,7 +54,7 @@ func TestConnOutsideItsLoop(t *testing.T) {
 		})
 	}}}, nil)
 	s.dial("/").text("go")
-	if v := <-caught; v == nil {
+	if v := receive(t, caught); v == nil {
 		t.Error("a Conn was used outside its loop, and nothing happened")
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -21,29 +20,37 @@ import (
 // be called from any goroutine.
 type Server struct {
 	// Immutable.
-	config         Config
-	routes         *websocket.Routes
-	log            *slog.Logger
-	start          time.Time
-	table          table
-	loops          []*loop
-	listeners      []*listener
-	maxConnections int
-	accept         func(fd int) (int, syscall.Errno)
-	dead           chan struct{} // closed when err is set
-	ended          chan struct{} // closed when the loops have ended
+	routes     *websocket.Routes // of the start
+	log        *slog.Logger
+	start      time.Time
+	table      table
+	identities identities
+	loops      []*loop
+	access     *accessLog // nil: none
+	listeners  []*listener
+	accept     func(fd int) (int, syscall.Errno)
+	dead       chan struct{} // closed when err is set
+	ended      chan struct{} // closed when the loops have ended
 
 	// Shared.
-	jobs    jobs
-	posted  atomic.Int64 // bytes in mailboxes
-	refused atomic.Int32 // connections above the cap, whose request will be refused
-	starved atomic.Int32 // listeners that are paused
-	serving atomic.Int32 // listeners that are open: any of them may hand a connection to any loop
-	relief  atomic.Bool  // a descriptor was freed since
-	once    sync.Once
-	err     error // why the server failed
-	mu      sync.Mutex
-	last    Stats // when the loops have ended
+	config    atomic.Pointer[Config] // in force, with nothing left open; replaced whole
+	jobs      jobs
+	addresses addresses
+	budget    budget
+	posted    atomic.Int64  // bytes in mailboxes
+	away      atomic.Uint64 // times that a loop was away
+	refused   atomic.Int32  // connections above the cap, whose request will be refused
+	starved   atomic.Int32  // listeners that are paused
+	serving   atomic.Int32  // listeners that are open: any of them may hand a connection to any loop
+	relief    atomic.Bool   // a descriptor was freed since
+	once      sync.Once
+	err       error      // why the server failed
+	reloading sync.Mutex // guards version and inUse
+	version   uint16     // of the newest routes
+	inUse     []uint16   // versions that connections had at the last reload
+	mu        sync.Mutex // guards names, last and the closing of listeners
+	names     []string   // patterns of all tables there were
+	last      Stats      // when the loops have ended
 }
 
 // New opens the listeners and makes the loops. Nothing is served until Run,
@@ -52,22 +59,19 @@ func New(config Config) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	if config.Loops == 0 {
-		config.Loops = runtime.GOMAXPROCS(0)
-	}
+	config.resolve()
 	s := &Server{
-		config: config, log: config.Log, start: time.Now(), accept: accept,
-		routes: config.Routes.With(1, config.Limits, config.MaxHead),
-		table:  newTable(descriptors()),
-		dead:   make(chan struct{}), ended: make(chan struct{}),
-		maxConnections: config.MaxConnections,
+		log: config.Log, start: time.Now(), accept: accept,
+		version: 1,
+		routes:  config.Routes.With(1, config.Limits, config.MaxHead),
+		table:   newTable(descriptors()),
+		dead:    make(chan struct{}), ended: make(chan struct{}),
 	}
+	s.identities = make(identities, len(s.table.chunks))
+	s.config.Store(&config)
 	s.jobs.max = config.Jobs
-	if s.log == nil {
-		s.log = slog.Default()
-	}
-	if s.maxConnections == 0 {
-		s.maxConnections = max(descriptors()-2*reserve, 1)
+	if config.AccessLog != nil {
+		s.access = newAccessLog(config.AccessLog)
 	}
 	if err := s.open(); err != nil {
 		s.close()
@@ -80,7 +84,7 @@ func (s *Server) open() error {
 	if err := s.inherit(); err != nil {
 		return err
 	}
-	for _, address := range s.config.Listen {
+	for _, address := range s.conf().Listen {
 		if s.inherits(address) {
 			continue
 		}
@@ -90,7 +94,7 @@ func (s *Server) open() error {
 		}
 		s.listeners = append(s.listeners, ln)
 	}
-	for i := range s.config.Loops {
+	for i := range s.conf().Loops {
 		l, err := newLoop(s, i)
 		if err != nil {
 			return fmt.Errorf("poller: event loop: %w", err)
@@ -98,10 +102,8 @@ func (s *Server) open() error {
 		s.loops = append(s.loops, l)
 	}
 	for i, ln := range s.listeners {
-		if d := s.config.userTimeout(); d > 0 {
-			if err := ln.userTimeout(d); err != nil {
-				return err
-			}
+		if err := ln.userTimeout(s.conf().userTimeout()); err != nil {
+			return err
 		}
 		if err := s.loops[i%len(s.loops)].serve(ln); err != nil {
 			return err
@@ -113,12 +115,12 @@ func (s *Server) open() error {
 
 // inherit takes the inherited sockets that Listen names, or all without Listen.
 func (s *Server) inherit() error {
-	for _, fd := range s.config.Inherited {
+	for _, fd := range s.conf().Inherited {
 		ln, err := adoptListener(fd)
 		if err != nil {
 			return err
 		}
-		if len(s.config.Listen) > 0 && !s.named(ln) {
+		if len(s.conf().Listen) > 0 && !s.named(ln) {
 			s.log.Warn("inherited socket is not among the listen addresses: closed", "addr", ln.addr)
 			_ = unix.Close(fd)
 			continue
@@ -129,7 +131,7 @@ func (s *Server) inherit() error {
 }
 
 func (s *Server) named(ln *listener) bool {
-	for _, address := range s.config.Listen {
+	for _, address := range s.conf().Listen {
 		if sameAddress(ln, address) {
 			return true
 		}
@@ -177,7 +179,13 @@ func (s *Server) Addrs() []net.Addr {
 }
 
 // MaxConnections is the cap in force.
-func (s *Server) MaxConnections() int { return s.maxConnections }
+func (s *Server) MaxConnections() int { return s.conf().MaxConnections }
+
+// Config is the configuration in force, with nothing left open.
+func (s *Server) Config() Config { return *s.conf() }
+
+// conf is the configuration in force.
+func (s *Server) conf() *Config { return s.config.Load() }
 
 // Loops is the number of event loops.
 func (s *Server) Loops() int { return len(s.loops) }
@@ -200,6 +208,11 @@ func (s *Server) Run(ctx context.Context) error {
 		s.sumUp()
 		close(s.ended)
 	}()
+	var others sync.WaitGroup // end with the loops
+	others.Go(s.watch)
+	if s.access != nil {
+		others.Go(s.access.write)
+	}
 	select {
 	case <-ctx.Done():
 		s.stop()
@@ -211,6 +224,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return errors.New("poller: a loop did not stop: a handler blocks it")
 	}
 	s.finish()
+	others.Wait()
 	return s.err
 }
 
@@ -218,7 +232,7 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) stop() {
 	s.each(func(l *loop) { l.beginDrain() })
 	deadline := make(<-chan time.Time) // never
-	if d := s.config.DrainTimeout; d > 0 {
+	if d := s.conf().DrainTimeout; d > 0 {
 		timer := time.NewTimer(d)
 		defer timer.Stop()
 		deadline = timer.C
@@ -261,6 +275,9 @@ func (s *Server) sumUp() {
 // finish is what comes after the loops.
 func (s *Server) finish() {
 	s.close()
+	if s.access != nil {
+		close(s.access.lines)
+	}
 	s.jobs.close()
 	jobs := make(chan struct{})
 	go func() {
@@ -299,7 +316,7 @@ func (s *Server) Stats() Stats {
 	s.each(func(l *loop) { answers <- l.snapshot() })
 	timer := time.NewTimer(100 * time.Millisecond)
 	defer timer.Stop()
-	var sum Stats
+	sum := Stats{LogSuppressed: s.suppressed(), LoopsAway: s.away.Load()}
 	for range s.loops {
 		select {
 		case one := <-answers:
@@ -307,6 +324,7 @@ func (s *Server) Stats() Stats {
 		case <-s.ended:
 			s.mu.Lock()
 			defer s.mu.Unlock()
+			s.last.LogSuppressed, s.last.LoopsAway = sum.LogSuppressed, sum.LoopsAway
 			return s.last
 		case <-timer.C:
 			return sum

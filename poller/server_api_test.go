@@ -162,7 +162,7 @@ func TestPauseResume(t *testing.T) {
 		},
 	}}, nil)
 	c := s.dialNarrow("/")
-	h := <-handles
+	h := receive(t, handles)
 	c.write(append(masked(ws.OpText, []byte("pause"), true), masked(ws.OpText, []byte("after"), true)...))
 	c.wantText("pause")
 	if n := c.stuff(many(1000, masked(ws.OpText, make([]byte, 1000), true))); n == 1000*1008 {
@@ -281,18 +281,18 @@ func TestCloseRunsOnce(t *testing.T) {
 	c.send(ws.OpClose, closeBody(4001, "peer"))
 	c.want(ws.OpClose, closeBody(4001, "peer"))
 	c.wantEOF()
-	if got := <-causes; got.Code != 4001 || got.Reason != "peer" || !got.Peer {
+	if got := receive(t, causes); got.Code != 4001 || got.Reason != "peer" || !got.Peer {
 		t.Errorf("got %v, want the peer's close", got)
 	}
 	c = s.dial("/")
 	c.text("close")
 	c.wantClose(4000)
 	c.finish(4000)
-	if got := <-causes; got.Code != 4000 || got.Peer {
+	if got := receive(t, causes); got.Code != 4000 || got.Peer {
 		t.Errorf("got %v, want our close", got)
 	}
 	s.dial("/").Close()
-	if got := <-causes; got.Cause != websocket.CauseEOF || got.Code != 1006 {
+	if got := receive(t, causes); got.Cause != websocket.CauseEOF || got.Code != 1006 {
 		t.Errorf("got %v, want the end of the stream, 1006", got)
 	}
 	s.connect().Close()

@@ -141,7 +141,7 @@ func TestAcceptedSocketOptions(t *testing.T) {
 			c.Limits.IdleTimeout, c.Limits.StallTimeout = x.idle, x.stall
 		})
 		s.dial("/")
-		if have := <-got; have != [2]int{x.want, 1} {
+		if have := receive(t, got); have != [2]int{x.want, 1} {
 			t.Errorf("idle %s, stall %s: got user timeout and no-delay %v, want %v", x.idle, x.stall, have, [2]int{x.want, 1})
 		}
 	}
@@ -267,7 +267,7 @@ func TestTakeOver(t *testing.T) {
 		}
 	}
 	close(stop)
-	if err := <-lost; err != nil {
+	if err := receive(t, lost); err != nil {
 		t.Error(err)
 	}
 }

@@ -46,8 +46,9 @@ func connect(t *testing.T, l *loop) stillConn {
 	}
 	t.Cleanup(func() { _ = unix.Close(pair[1]) })
 	l.count.Add(1)
+	l.halfOpen.Add(1)
 	c := stillConn{l.table.make(pair[0]), l, t, pair[0], pair[1]}
-	l.adopt(c.fd, false)
+	l.adopt(c.fd, admitted)
 	return c
 }
 

@@ -68,6 +68,18 @@ func TestIdleHoldsNothing(t *testing.T) {
 	}
 }
 
+// What handlers attach is in entries that are used again.
+func TestSideEntries(t *testing.T) {
+	p := limited(t, Limits{})
+	for range 3 {
+		p.Attach("x")
+		p.end(t, ErrEOF)
+		if len(p.sides) != 2 || p.sides[1].value != nil || p.Value() != nil {
+			t.Fatalf("got %d entries, the one given back holds %v", len(p.sides), p.sides[1].value)
+		}
+	}
+}
+
 // checkNoPointers fails for a type that the collector would have to scan.
 func checkNoPointers(t *testing.T, typ reflect.Type) {
 	t.Helper()

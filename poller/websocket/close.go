@@ -80,6 +80,7 @@ var (
 	ErrMessageTimeout = CloseError{Code: ws.StatusPolicyViolation, Reason: "message timeout", Cause: CauseMessageTimeout}
 	ErrTryLater       = CloseError{Code: 1013, Reason: "try again later", Cause: CauseMemory} // IANA registry: 1013 Try Again Later
 	ErrGoingAway      = CloseError{Code: ws.StatusGoingAway, Reason: "going away", Cause: CauseGoingAway}
+	ErrRestart        = CloseError{Code: 1012, Reason: "service restart", Cause: CauseGoingAway} // IANA registry: 1012 Service Restart
 	ErrLifetime       = CloseError{Code: ws.StatusGoingAway, Reason: "lifetime over", Cause: CauseLifetime}
 )
 

@@ -29,32 +29,35 @@ var obey = map[string]func(c *websocket.Conn) error{
 	"reset": func(c *websocket.Conn) error { c.End(websocket.Reset); return c.Send(ws.OpText, nil) },
 }
 
+// ends are the ways in which a connection ends.
+var ends = []struct {
+	name  string
+	do    func(s *websockettest.Server, c *websockettest.Client)
+	want  string
+	cause websocket.Cause
+	close string // what Close was told
+}{
+	{"Close, answered", says("close", answer), `close 4000 "close"`, websocket.CauseHandler, "handler 4000 close"},
+	{"Close, not answered", says("close", hangup(websocket.ErrCloseTimeout)), `close 4000 "close"`, websocket.CauseCloseTimeout, "handler 4000 close"},
+	{"Close, then FIN", says("close", hangup(websocket.ErrEOF)), `close 4000 "close"`, websocket.CauseHandler, "handler 4000 close"},
+	{"empty CloseError", says("empty", answer), `close ""`, websocket.CauseHandler, "handler 0 "},
+	{"CloseError", says("return", answer), `close 4001 "return"`, websocket.CauseHandler, "handler 4001 return"},
+	{"CloseError that must not travel", says("bad"), `close 1011 ""`, websocket.CauseHandlerError, "handler_error 1011 "},
+	{"error", says("error"), `close 1011 ""`, websocket.CauseHandlerError, "handler_error 1011 "},
+	{"error of ours", says("idle"), `close 1008 "idle"`, websocket.CauseIdle, "idle 1008 idle"},
+	{"panic", says("panic"), `close 1011 ""`, websocket.CausePanic, "panic 1011 "},
+	{"End", says("fin"), "", websocket.CauseHandler, "handler 1006 "},
+	{"End, then an error", says("reset"), "", websocket.CauseHandler, "handler 1006 "},
+	{"peer closes", says("", closes(1001, "bye")), `text "", close 1001 "bye"`, websocket.CausePeer, "peer 1001 bye"},
+	{"peer breaks off", says("", hangup(websocket.ErrReset)), `text ""`, websocket.CauseReset, "reset 1006 connection reset"},
+	{"peer errs", says("", writes("\x83")), `text "", close 1002 "use of reserved op code"`, websocket.CauseProtocol, "protocol 1002 use of reserved op code"},
+	{"timer", says("", func(s *websockettest.Server, _ *websockettest.Client) { s.Advance(time.Hour) }), `text "", close 1011 ""`, websocket.CauseHandlerError, "handler_error 1011 "},
+}
+
 // However a connection ends: what the client gets, what it is counted under, and
 // that Close runs once, with the same.
 func TestEnds(t *testing.T) {
-	for _, test := range []struct {
-		name  string
-		do    func(s *websockettest.Server, c *websockettest.Client)
-		want  string
-		cause websocket.Cause
-		close string // what Close was told
-	}{
-		{"Close, answered", says("close", answer), `close 4000 "close"`, websocket.CauseHandler, "handler 4000 close"},
-		{"Close, not answered", says("close", hangup(websocket.ErrCloseTimeout)), `close 4000 "close"`, websocket.CauseCloseTimeout, "handler 4000 close"},
-		{"Close, then FIN", says("close", hangup(websocket.ErrEOF)), `close 4000 "close"`, websocket.CauseHandler, "handler 4000 close"},
-		{"empty CloseError", says("empty", answer), `close ""`, websocket.CauseHandler, "handler 0 "},
-		{"CloseError", says("return", answer), `close 4001 "return"`, websocket.CauseHandler, "handler 4001 return"},
-		{"CloseError that must not travel", says("bad"), `close 1011 ""`, websocket.CauseHandlerError, "handler_error 1011 "},
-		{"error", says("error"), `close 1011 ""`, websocket.CauseHandlerError, "handler_error 1011 "},
-		{"error of ours", says("idle"), `close 1008 "idle"`, websocket.CauseIdle, "idle 1008 idle"},
-		{"panic", says("panic"), `close 1011 ""`, websocket.CausePanic, "panic 1011 "},
-		{"End", says("fin"), "", websocket.CauseHandler, "handler 1006 "},
-		{"End, then an error", says("reset"), "", websocket.CauseHandler, "handler 1006 "},
-		{"peer closes", says("", closes(1001, "bye")), `text "", close 1001 "bye"`, websocket.CausePeer, "peer 1001 bye"},
-		{"peer breaks off", says("", hangup(websocket.ErrReset)), `text ""`, websocket.CauseReset, "reset 1006 connection reset"},
-		{"peer errs", says("", writes("\x83")), `text "", close 1002 "use of reserved op code"`, websocket.CauseProtocol, "protocol 1002 use of reserved op code"},
-		{"timer", says("", func(s *websockettest.Server, _ *websockettest.Client) { s.Advance(time.Hour) }), `text "", close 1011 ""`, websocket.CauseHandlerError, "handler_error 1011 "},
-	} {
+	for _, test := range ends {
 		t.Run(test.name, func(t *testing.T) {
 			var closed []string
 			s, c := serve(websocket.Route{
@@ -115,52 +118,60 @@ func writes(b string) act {
 	return func(_ *websockettest.Server, c *websockettest.Client) { c.Write([]byte(b)) }
 }
 
+func boom(*websocket.Conn) error { panic("boom") }
+
+// panics are routes that panic once, in each of the callbacks.
+var panics = map[string]struct {
+	route  websocket.Route
+	want   string
+	closes int
+}{
+	"Upgrade": {websocket.Route{Upgrade: func(*websocket.Conn, *websocket.Request) error { panic("boom") }}, "", 0},
+	"Head":    {websocket.Route{Head: func(*websocket.Conn, *websocket.Request, []byte) []byte { panic("boom") }}, "", 0},
+	"Open":    {websocket.Route{Open: boom}, `close 1011 ""`, 1},
+	"Message": {websocket.Route{Message: func(*websocket.Conn, ws.OpCode, []byte) error { panic("boom") }}, `close 1011 ""`, 1},
+	"Message, half done": {websocket.Route{Message: func(c *websocket.Conn, op ws.OpCode, p []byte) error {
+		_ = c.Send(op, p)
+		panic("boom")
+	}}, `text "x", close 1011 ""`, 1},
+	"Message, closed": {websocket.Route{Message: func(c *websocket.Conn, op ws.OpCode, p []byte) error {
+		_ = c.Close(4000, "")
+		panic("boom")
+	}}, `close 4000 ""`, 1},
+	"Control": {websocket.Route{Control: func(*websocket.Conn, ws.OpCode, []byte) (bool, error) { panic("boom") }}, `close 1011 ""`, 1},
+	"timer":   {websocket.Route{Open: func(c *websocket.Conn) error { c.After(1, boom); return nil }}, `close 1011 ""`, 1},
+	"Do":      {websocket.Route{Open: func(c *websocket.Conn) error { return c.Handle().Do(boom) }}, `close 1011 ""`, 1},
+	"job": {websocket.Route{Open: func(c *websocket.Conn) error {
+		return c.Go(func() func(*websocket.Conn) error { panic("boom") })
+	}}, `close 1011 ""`, 1},
+	"answer": {websocket.Route{Open: func(c *websocket.Conn) error {
+		return c.Go(func() func(*websocket.Conn) error { return boom })
+	}}, `close 1011 ""`, 1},
+	"Close": {websocket.Route{Message: func(c *websocket.Conn, _ ws.OpCode, _ []byte) error {
+		return c.Close(4000, "")
+	}, Close: func(*websocket.Conn, websocket.CloseError) { panic("boom") }}, `close 4000 ""`, 0},
+}
+
 // F1: a panic in any callback costs that connection, with 1011, and nobody else
 // anything. Close runs once where there was an upgrade.
 func TestPanics(t *testing.T) {
-	boom := func(*websocket.Conn) error { panic("boom") }
-	for name, test := range map[string]struct {
-		route  websocket.Route
-		want   string
-		closes int
-	}{
-		"Upgrade": {websocket.Route{Upgrade: func(*websocket.Conn, *websocket.Request) error { panic("boom") }}, "", 0},
-		"Head":    {websocket.Route{Head: func(*websocket.Conn, *websocket.Request, []byte) []byte { panic("boom") }}, "", 0},
-		"Open":    {websocket.Route{Open: boom}, `close 1011 ""`, 1},
-		"Message": {websocket.Route{Message: func(*websocket.Conn, ws.OpCode, []byte) error { panic("boom") }}, `close 1011 ""`, 1},
-		"Message, half done": {websocket.Route{Message: func(c *websocket.Conn, op ws.OpCode, p []byte) error {
-			_ = c.Send(op, p)
-			panic("boom")
-		}}, `text "x", close 1011 ""`, 1},
-		"Message, closed": {websocket.Route{Message: func(c *websocket.Conn, op ws.OpCode, p []byte) error {
-			_ = c.Close(4000, "")
-			panic("boom")
-		}}, `close 4000 ""`, 1},
-		"Control": {websocket.Route{Control: func(*websocket.Conn, ws.OpCode, []byte) (bool, error) { panic("boom") }}, `close 1011 ""`, 1},
-		"timer":   {websocket.Route{Open: func(c *websocket.Conn) error { c.After(1, boom); return nil }}, `close 1011 ""`, 1},
-		"Do":      {websocket.Route{Open: func(c *websocket.Conn) error { return c.Handle().Do(boom) }}, `close 1011 ""`, 1},
-		"job": {websocket.Route{Open: func(c *websocket.Conn) error {
-			return c.Go(func() func(*websocket.Conn) error { panic("boom") })
-		}}, `close 1011 ""`, 1},
-		"answer": {websocket.Route{Open: func(c *websocket.Conn) error {
-			return c.Go(func() func(*websocket.Conn) error { return boom })
-		}}, `close 1011 ""`, 1},
-		"Close": {websocket.Route{Message: func(c *websocket.Conn, _ ws.OpCode, _ []byte) error {
-			return c.Close(4000, "")
-		}, Close: func(*websocket.Conn, websocket.CloseError) { panic("boom") }}, `close 4000 ""`, 0},
-	} {
+	for name, test := range panics {
 		for _, size := range []int{1, 70000} {
-			ran := 0
-			if test.route.Message == nil {
-				test.route.Message = echo
+			route, ran := test.route, 0
+			if route.Message == nil {
+				route.Message = echo
 			}
-			if test.route.Close == nil || test.closes > 0 {
-				test.route.Close = func(*websocket.Conn, websocket.CloseError) { ran++ }
+			if route.Close == nil {
+				route.Close = func(*websocket.Conn, websocket.CloseError) { ran++ }
 			}
-			s := websockettest.NewServer(map[string]websocket.Route{"/": test.route, "/other": {Message: echo}})
+			s := websockettest.NewServer(map[string]websocket.Route{"/": route, "/other": {Message: echo}})
 			other, c := s.Dial("/other"), s.Dial("/")
 			c.Send(ws.OpPing, "")
-			c.Send(ws.OpText, strings.Repeat("x", size))
+			if size == 1 {
+				c.Send(ws.OpText, "x")
+			} else { // in memory of its own
+				c.Write(inHalves(strings.Repeat("x", size)))
+			}
 			s.Advance(time.Second)
 			s.RunJobs()
 			var e *websocket.PanicError

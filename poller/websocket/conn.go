@@ -37,7 +37,9 @@ type Conn struct {
 	// Of the loop.
 	loop     Loop
 	routes   *Routes
-	older    map[uint16]*Routes // versions before routes that have connections
+	watch    func(*Conn, CloseError) // of the mover; nil: none
+	users    int                     // connections that upgraded with routes
+	older    map[uint16]*edition     // versions before routes that have connections
 	sides    []side
 	freeSide []uint32
 	up       upgrader
@@ -76,6 +78,10 @@ func (c *Conn) Bind(id uint64, st *State, w *Work) {
 	}
 }
 
+// Watch has f told of the end of every connection's frames, as Route.Close is.
+// The mover calls it before it binds anything.
+func (c *Conn) Watch(f func(*Conn, CloseError)) { c.watch = f }
+
 // ID is the mover's name for the connection, given to Bind.
 func (c *Conn) ID() uint64 { return c.id }
 
@@ -98,7 +104,7 @@ func (c *Conn) tableOf(st *State) *Routes {
 	if c.routes.version == st.version {
 		return c.routes
 	}
-	return c.older[st.version]
+	return c.older[st.version].routes
 }
 
 // Pattern is the route's key in the table, empty before the upgrade.
@@ -238,6 +244,9 @@ func (c *Conn) closed(e CloseError) {
 		return
 	}
 	c.st.flags |= flagClosed
+	if c.watch != nil {
+		c.watch(c, e)
+	}
 	if c.rt.Close != nil {
 		c.rt.Close(c, e)
 	}

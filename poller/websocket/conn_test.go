@@ -136,6 +136,9 @@ func TestSendAfterClose(t *testing.T) {
 	c.Send(ws.OpText, "x")
 	c.Send(ws.OpText, "dropped")
 	c.Send(ws.OpPing, "not answered")
+	if _, ended := c.Ended(); ended {
+		t.Error("ended before the peer has answered")
+	}
 	c.SendClose(4000, "done")
 	if got, want := c.Frames(), `close 4000 "done"`; got != want {
 		t.Errorf("got %s, want %s", got, want)
@@ -255,7 +258,11 @@ func TestGo(t *testing.T) {
 	if got, want := c.Frames(), `close 1011 ""`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	s, c = serve(websocket.Route{Message: func(c *websocket.Conn, _ ws.OpCode, _ []byte) error {
+}
+
+// The answer to a job whose connection has ended meanwhile does not run.
+func TestGoAfterTheEnd(t *testing.T) {
+	s, c := serve(websocket.Route{Message: func(c *websocket.Conn, _ ws.OpCode, _ []byte) error {
 		return c.Go(func() func(*websocket.Conn) error { return echoLate })
 	}})
 	c.Send(ws.OpText, "x")
@@ -292,8 +299,10 @@ func TestAttachAndUse(t *testing.T) {
 	}
 	c.Hangup(websocket.ErrEOF)
 	c = s.Dial("/")
-	c.Send(ws.OpText, "attach?")
-	if got, want := c.Frames(), `text "first <nil> / 192.0.2.1:1234"`; got != want {
+	c.Send(ws.OpText, "x")
+	c.Send(ws.OpText, "attach")
+	c.Send(ws.OpText, "x")
+	if got, want := c.Frames(), `text "first <nil> / 192.0.2.1:1234"`+strings.Repeat(`, text "first mine / 192.0.2.1:1234"`, 2); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -61,7 +61,7 @@ func FuzzReceive(f *testing.F) {
 			for _, turn := range g.turns {
 				in = append(in, turn.in...)
 			}
-			if in = append(in, g.rest...); len(in) < 2<<10 {
+			if in = append(in, g.rest...); len(in) < 1<<10 {
 				f.Add(in, []byte{byte(len(in) / 2), 1}, uint8(len(in)))
 			}
 		})

@@ -94,8 +94,8 @@ func (c *Conn) handshake(in []byte) (n int, err error) {
 // answer decides on a request whose head is whole.
 func (c *Conn) answer(r *Request) error {
 	u := &c.up
-	if c.st.flags&flagRefuse != 0 {
-		return c.refuse(errFull)
+	if c.st.flags&(flagRefuse|flagCrowd) != 0 {
+		return c.refuse(c.st.refusal())
 	}
 	if err := r.check(); err != nil {
 		return c.refuse(err)
@@ -151,6 +151,7 @@ func (c *Conn) upgrade(r *Request) error {
 		c.accept(r)
 	}
 	c.st.flags = c.st.flags&^flagServed | flagUpgraded
+	c.users++
 	c.st.phase = phaseOpen
 	if c.rt.Open == nil {
 		return nil

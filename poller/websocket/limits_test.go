@@ -100,7 +100,7 @@ func TestMemoryCostsBytes(t *testing.T) {
 			p.room = room
 			arrived := 0
 			before := p.loop.alloced
-			for _, n := range []int{20, 1, 100, 1000, 10_000, 100_000, len(in)} {
+			for _, n := range []int{20, 1, 100, 1000, 10_000, 100_000, 300_000, 300_000, len(in)} {
 				n = min(n, len(in)-arrived)
 				p.feed([]byte(in[arrived : arrived+n]))
 				arrived += n

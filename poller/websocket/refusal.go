@@ -59,6 +59,7 @@ var (
 	errProtocols = &Refusal{Status: 400, Text: "bad Sec-WebSocket-Protocol header", Label: RejectBadRequest}
 	errStrict    = &Refusal{Status: 400, Text: "none of these subprotocols is spoken", Label: RejectProtocol}
 	errFull      = &Refusal{Status: 503, Text: "too many connections", Label: RejectServer, RetryAfter: 5}
+	errCrowd     = &Refusal{Status: 429, Text: "too many connections from this address", Label: RejectServer, RetryAfter: 5}
 	errUpgrade   = &Refusal{Status: 426, Text: "this path speaks WebSocket only", Label: RejectUpgrade}
 )
 
@@ -76,6 +77,14 @@ func Refuse(status int, reason string) error {
 }
 
 func refuses(status int) bool { return status >= 400 && status <= 599 }
+
+// refusal is what the mover has its request refused with.
+func (s *State) refusal() *Refusal {
+	if s.flags&flagCrowd != 0 {
+		return errCrowd
+	}
+	return errFull
+}
 
 // Error implements error.
 func (f *Refusal) Error() string {

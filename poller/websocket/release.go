@@ -13,6 +13,7 @@ func (c *Conn) Release(cause CloseError) (counted Cause, err error) {
 			err = &PanicError{v, debug.Stack()}
 		}
 		c.drop()
+		c.retire()
 	}()
 	counted = cause.Cause
 	if c.st.phase >= phaseClosing && counted != CauseCloseTimeout {

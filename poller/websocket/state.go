@@ -36,11 +36,15 @@ const (
 	flagJob                        // by Go
 	flagServed                     // it waits between two plain requests
 	flagRefuse                     // it is above the cap: its request is refused
+	flagCrowd                      // its address has too many: its request is refused
 	flagLong                       // its last frame was too long for one read
 )
 
 // Upgraded reports whether the connection got its 101.
 func (s *State) Upgraded() bool { return s.flags&flagUpgraded != 0 }
+
+// Route is the index of the connection's route among its table's patterns.
+func (s *State) Route() int { return int(s.route) }
 
 // Open reports whether data may be sent.
 func (s *State) Open() bool { return s.phase == phaseOpen }
@@ -67,6 +71,10 @@ func (s *State) Begin() { s.flags &^= flagServed }
 
 // Refuse has the connection's request refused with 503, whatever it is.
 func (s *State) Refuse() { s.flags |= flagRefuse }
+
+// RefuseAddress has the connection's request refused with 429: there are too
+// many from its address.
+func (s *State) RefuseAddress() { s.flags |= flagCrowd }
 
 // Refused reports whether Refuse was called.
 func (s *State) Refused() bool { return s.flags&flagRefuse != 0 }

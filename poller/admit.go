@@ -1,0 +1,92 @@
+package poller
+
+import (
+	"golang.org/x/sys/unix"
+
+	"echogate/poller/websocket"
+)
+
+// admission is what becomes of a new connection.
+type admission uint8
+
+const (
+	admitted       admission = iota
+	refusedFull              // its request will be refused: above the cap on connections
+	refusedAddress           // its request will be refused: above the cap of its address
+	turnedAway               // closed at once
+)
+
+// reserve is how many connections above the cap are held for as long as it
+// takes to read a request and refuse it.
+const reserve = 128
+
+// place gives a new connection to the loop that has the fewest.
+func (l *loop) place(fd int) {
+	total := int32(0)
+	least := l
+	for _, o := range l.srv.loops {
+		n := o.count.Load()
+		total += n
+		if n < least.count.Load() {
+			least = o
+		}
+	}
+	verdict := l.admit(fd, int(total))
+	if verdict == turnedAway {
+		l.stats.Closed[websocket.CauseHTTP]++
+		_ = unix.Close(fd)
+		return
+	}
+	least.count.Add(1)
+	least.halfOpen.Add(1)
+	if least == l {
+		l.adopt(fd, verdict)
+	} else {
+		l.handOver(fd, verdict, least)
+	}
+	l.makeRoom()
+}
+
+// admit decides on a new connection beside total others.
+func (l *loop) admit(fd, total int) admission {
+	s := l.table.make(fd)
+	if s == nil {
+		return turnedAway
+	}
+	p := l.identify(fd, s)
+	c := l.srv.conf()
+	if refused := l.srv.refused.Load(); total-int(refused) >= c.MaxConnections {
+		l.stats.Refused[RefusedMaxConnections]++
+		if refused >= reserve {
+			return turnedAway
+		}
+		l.srv.refused.Add(1)
+		return refusedFull
+	}
+	if p == nil || c.MaxPerAddress == 0 {
+		return admitted
+	}
+	verdict := l.srv.addresses.enter(p, c.MaxPerAddress)
+	if verdict != admitted {
+		l.stats.Refused[RefusedPerAddress]++
+	}
+	return verdict
+}
+
+// handOver gives a connection to another loop, which has been told to count it.
+func (l *loop) handOver(fd int, verdict admission, to *loop) {
+	x := letter{kind: letterAdopt, to: websocket.NewHandle(nil, int32(fd), 0), verdict: verdict}
+	if to.mail.post(to, x) == nil {
+		return
+	}
+	to.count.Add(-1) // the loops are ending
+	to.halfOpen.Add(-1)
+	l.stats.Closed[websocket.CauseGoingAway]++
+	if verdict == refusedFull {
+		l.srv.refused.Add(-1)
+	}
+	if p := l.srv.identities.at(fd); p != nil {
+		l.srv.addresses.leave(p)
+	}
+	_ = unix.Close(fd)
+}

@@ -1,0 +1,140 @@
+package poller
+
+import (
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gobwas/ws"
+)
+
+// identity is what is kept of a connection beside its slot when the configuration
+// has a use for it: asked later, the kernel may have forgotten the address.
+type identity struct {
+	gen     uint32 // of the connection that it is of
+	port    uint16
+	counted bool // among those of its address
+	refused bool // it is there to be refused: its address has too many
+	addr    [16]byte
+
+	// For the access log.
+	came           uint32        // tick
+	sent, received ws.StatusCode // of close frames
+}
+
+// identities are by descriptor, as the slots are. A chunk is made when its first
+// entry is needed.
+type identities []atomic.Pointer[[chunkSize]identity]
+
+// at returns the entry of a descriptor, nil if none was ever needed there.
+func (p identities) at(fd int) *identity {
+	if c := p[fd/chunkSize].Load(); c != nil {
+		return &c[fd%chunkSize]
+	}
+	return nil
+}
+
+// make returns the entry of a descriptor that has a slot.
+func (p identities) make(fd int) *identity {
+	if p.at(fd) == nil {
+		p[fd/chunkSize].CompareAndSwap(nil, new([chunkSize]identity)) // another loop may be first
+	}
+	return p.at(fd)
+}
+
+// identityOf returns what is kept of a connection, nil when nothing is.
+func (l *loop) identityOf(fd int, s *slot) *identity {
+	if p := l.srv.identities.at(fd); p != nil && p.gen == s.generation() {
+		return p
+	}
+	return nil
+}
+
+func (p *identity) remote() netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom16(p.addr).Unmap(), p.port)
+}
+
+// identify keeps the address of a connection that is about to begin in slot s,
+// if there is a use for it.
+func (l *loop) identify(fd int, s *slot) *identity {
+	if l.srv.conf().MaxPerAddress == 0 && l.srv.access == nil {
+		return nil
+	}
+	a := remote(fd)
+	if !a.IsValid() {
+		return nil // it has been reset already
+	}
+	p := l.srv.identities.make(fd)
+	*p = identity{gen: s.generation() + 1, addr: a.Addr().As16(), port: a.Port(), came: l.srv.now()}
+	return p
+}
+
+// addresses counts connections by where they come from.
+type addresses struct {
+	mu sync.Mutex
+	of map[network]tally
+}
+
+// network is what counts as one address: an IPv4 address, v4-mapped or not, or
+// an IPv6 network of 64 bits, which is what one subscriber has.
+type network [16]byte
+
+// tally is the connections of one network.
+type tally struct{ served, refused int }
+
+func networkOf(p *identity) network {
+	n := network(p.addr)
+	if !netip.AddrFrom16(p.addr).Is4In6() {
+		clear(n[8:])
+	}
+	return n
+}
+
+// enter counts a connection, which may have to be refused: there are most of its
+// network. As many more are let in to be refused, and no more than that.
+func (a *addresses) enter(p *identity, most int) admission {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := networkOf(p)
+	t := a.of[n]
+	switch {
+	case t.served < most:
+		t.served++
+	case t.refused < most:
+		t.refused++
+		p.refused = true
+	default:
+		return turnedAway
+	}
+	p.counted = true
+	if a.of == nil {
+		a.of = make(map[network]tally)
+	}
+	a.of[n] = t
+	if p.refused {
+		return refusedAddress
+	}
+	return admitted
+}
+
+// leave takes a connection out of the count.
+func (a *addresses) leave(p *identity) {
+	if !p.counted {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := networkOf(p)
+	t := a.of[n]
+	if p.refused {
+		t.refused--
+	} else {
+		t.served--
+	}
+	p.counted = false
+	if t == (tally{}) {
+		delete(a.of, n)
+		return
+	}
+	a.of[n] = t
+}
