@@ -59,7 +59,7 @@ func (c *abuseCommand) rows() []row {
 func abuse(ctx context.Context, c *abuseCommand, out, errOut io.Writer) error {
 	rows := c.rows()
 	for i := range rows {
-		if err := checkDescriptors(rows[i].clients(c.Scale), 0); err != nil {
+		if err := checkDescriptors(rows[i].connections(c.Scale), 0); err != nil {
 			return usageError{err}
 		}
 	}

@@ -54,17 +54,17 @@ func endlessHead(ctx context.Context, s *stage) error {
 	p := peers[0]
 	sent := p.write([]byte("GET /echo HTTP/1.1\r\nX: "), time.Now().Add(clientPatience))
 	junk := []byte(strings.Repeat("x", piece))
-	for sent < all && len(p.in) == 0 && !p.over {
+	for sent < all && len(p.in) == 0 && !p.broken && !p.over {
 		sent += p.write(junk, time.Now().Add(clientPatience))
 		p.more(time.Now().Add(moment))
 	}
 	s.all("status", p.status(time.Now().Add(clientPatience)), 431)
 	s.atMost("sent until the answer", size, float64(sent), certain)
-	for sent < all && !p.over && ctx.Err() == nil {
+	for sent < all && !p.broken && ctx.Err() == nil {
 		sent += p.write(junk, time.Now().Add(clientPatience))
 		p.fill()
 	}
-	s.check("taken of 16 MiB", size, float64(sent), "< 16 MiB", p.over)
+	s.check("taken of 16 MiB", size, float64(sent), "< 16 MiB", p.broken)
 	s.atMost("growth of the server", size, peak()-before, 1<<20)
 	return nil
 }

@@ -14,10 +14,11 @@ import (
 // peer is a hostile client: a socket that does what its row says, and nothing
 // by itself. It belongs to one goroutine.
 type peer struct {
-	fd   int
-	in   []byte // has come, and was not looked at yet
-	tx   uint64 // bytes of the stage's stream that were sent
-	over bool   // the stream has ended, or was reset
+	fd     int
+	in     []byte // has come, and was not looked at yet
+	tx     uint64 // bytes of a stream that were sent
+	broken bool   // a send failed: what came before may still be read
+	over   bool   // all was read, to the end of the stream or a reset
 }
 
 // wait waits for events on the socket. What is wrong with it is one too.
@@ -31,10 +32,9 @@ func (p *peer) wait(events int16, till time.Time) bool {
 	}
 }
 
-// offer sends what the socket takes of b without waiting. A socket that failed
-// is over.
+// offer sends what the socket takes of b without waiting.
 func (p *peer) offer(b []byte) (n int) {
-	for n < len(b) && !p.over {
+	for n < len(b) && !p.broken {
 		sent, errno := send(p.fd, &b[n], len(b)-n)
 		switch errno {
 		case 0:
@@ -43,7 +43,7 @@ func (p *peer) offer(b []byte) (n int) {
 		case unix.EAGAIN:
 			return n
 		default:
-			p.over = true
+			p.broken = true
 		}
 	}
 	return n
@@ -53,7 +53,7 @@ func (p *peer) offer(b []byte) (n int) {
 func (p *peer) write(b []byte, till time.Time) (n int) {
 	for {
 		n += p.offer(b[n:])
-		if n == len(b) || p.over || !p.wait(unix.POLLOUT, till) {
+		if n == len(b) || p.broken || !p.wait(unix.POLLOUT, till) {
 			return n
 		}
 	}

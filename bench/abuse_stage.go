@@ -59,6 +59,7 @@ func (s *stage) leave() {
 // play plays the row among its bystanders and judges what they noticed.
 func (s *stage) play(ctx context.Context, r *row, quiet time.Duration) error {
 	if r.alone {
+		pause(ctx, settling) // the connection that found the server listening is to be gone
 		return r.play(ctx, s)
 	}
 	before, err := s.bystanders(quiet).run(ctx)
