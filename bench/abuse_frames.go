@@ -51,8 +51,9 @@ func endlessMessages(ctx context.Context, s *stage) error {
 		return err
 	}
 	fragment, ended, sent := make([]byte, 64<<10), 0, 0
+	till := time.Now().Add(clientPatience)
 	for _, p := range peers {
-		till, op, mine := time.Now().Add(clientPatience), ws.OpBinary, 0
+		op, mine := ws.OpBinary, 0
 		for mine < most && len(p.in) == 0 && !p.broken && ctx.Err() == nil {
 			mine += p.write(clientFrame(op, false, fragment), till)
 			op = ws.OpContinuation
@@ -93,15 +94,16 @@ func emptyFragments(ctx context.Context, s *stage) error {
 // noise is what a server's memory moves by itself: for +0.
 const noise = 1 << 20
 
-// B3: the limit itself.
+// B3: one fragment more than the gateway's default allows.
 func tooManyFragments(_ context.Context, s *stage) error {
+	const fragments = 1 << 16
 	peers, err := s.open(1, dialing{})
 	if err != nil {
 		return err
 	}
 	till := time.Now().Add(clientPatience)
 	peers[0].write(clientFrame(ws.OpBinary, false, nil), till)
-	peers[0].write(bytes.Repeat(clientFrame(ws.OpContinuation, false, nil), s.n), till)
+	peers[0].write(bytes.Repeat(clientFrame(ws.OpContinuation, false, nil), fragments), till)
 	s.all("close code", int(peers[0].closeCode(till)), 1008)
 	return nil
 }
@@ -123,16 +125,26 @@ func flood(ctx context.Context, p *peer, n int) (sent int) {
 	return sent
 }
 
-// B6: pings whose pongs nobody reads, against the budget.
+// B6: pings whose pongs nobody reads, against the budget. A close frame cannot
+// pass a full socket: that there is one shows another client, which reads.
 func pingBudget(ctx context.Context, s *stage) error {
-	peers, err := s.open(1, dialing{})
+	const budget = 2_000 // the gateway's default, in 10 s
+	peers, err := s.open(2, dialing{})
 	if err != nil {
 		return err
 	}
 	before, peak := s.rss(), s.watchRSS()
-	s.note("taken of 100 MiB", size, float64(flood(ctx, peers[0], pings)))
+	s.below("taken of 100 MiB", size, float64(flood(ctx, peers[0], pings)), pings)
 	s.atMost("growth of the server", size, peak()-before, 2<<20)
-	s.all("close code", int(peers[0].closeCode(time.Now().Add(clientPatience))), 1008)
+	till := time.Now().Add(clientPatience)
+	left := awaitAll(ctx, peers[:1], till, (*peer).ended)
+	s.all("left", left, 0)
+	ping := clientFrame(ws.OpPing, true, nil)
+	for range budget + 1 {
+		peers[1].write(ping, till)
+		peers[1].fill()
+	}
+	s.all("close code", int(peers[1].closeCode(till)), 1008)
 	return nil
 }
 

@@ -56,7 +56,10 @@ func endlessHead(ctx context.Context, s *stage) error {
 	junk := []byte(strings.Repeat("x", piece))
 	for sent < all && len(p.in) == 0 && !p.broken && !p.over {
 		sent += p.write(junk, time.Now().Add(clientPatience))
-		p.more(time.Now().Add(moment))
+		p.fill()
+		if sent < 2*certain { // above, the figure is not held anyway
+			p.more(time.Now().Add(moment))
+		}
 	}
 	s.all("status", p.status(time.Now().Add(clientPatience)), 431)
 	s.atMost("sent until the answer", size, float64(sent), certain)

@@ -107,8 +107,11 @@ func hold(ctx context.Context, peers []*peer) {
 	for _, p := range peers {
 		p.write(clientHeader(ws.OpBinary, true, maxMessage), till)
 	}
-	for at := 0; at < maxMessage-1 && ctx.Err() == nil; at += piece {
+	for at := 0; at < maxMessage-1; at += piece {
 		for _, p := range peers {
+			if ctx.Err() != nil {
+				return
+			}
 			if !p.broken {
 				p.write(zeros[:min(piece, maxMessage-1-at)], time.Now().Add(second))
 			}

@@ -189,8 +189,10 @@ type dialing struct {
 // the listening socket does not overflow.
 const atATime = 128
 
-// clientPatience is how long a peer waits for what must happen.
-const clientPatience = 20 * time.Second
+const (
+	clientPatience   = 10 * time.Second // of a peer, for what must happen
+	upgradesPatience = 60 * time.Second // for all upgrades of a row
+)
 
 // connect opens n connections. They are cut when the stage is left.
 func (s *stage) connect(n int, d dialing) ([]*peer, error) {
@@ -218,9 +220,9 @@ func (s *stage) connect(n int, d dialing) ([]*peer, error) {
 // their status.
 func (s *stage) upgrade(peers []*peer) map[int]int {
 	answers := make(map[int]int)
+	till := time.Now().Add(upgradesPatience)
 	for i := 0; i < len(peers); i += atATime {
 		part := peers[i:min(i+atATime, len(peers))]
-		till := time.Now().Add(clientPatience)
 		for _, p := range part {
 			p.write(s.request(), till)
 		}
