@@ -33,7 +33,7 @@ Exit codes
 type parsed struct {
 	commandLine
 	command string
-	mode    mode // nil for compare and the worker
+	mode    mode // nil for abuse, compare and the worker
 }
 
 // parse reads the command line, and answers --help on out.
@@ -59,6 +59,9 @@ func parse(args []string, out io.Writer) (*parsed, error) {
 	}
 	if p.command == modeCompare {
 		return p, p.Compare.check()
+	}
+	if p.command == modeAbuse {
+		return p, p.Abuse.check()
 	}
 	return p, nil
 }

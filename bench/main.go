@@ -34,6 +34,8 @@ func run(args []string, in io.Reader, out io.Writer, errOut *os.File) int {
 		err = work(in, out)
 	case p.command == modeCompare:
 		err = interruptible(func(ctx context.Context) error { return compare(ctx, &p.Compare, out, errOut) })
+	case p.command == modeAbuse:
+		err = interruptible(func(ctx context.Context) error { return abuse(ctx, &p.Abuse, out, errOut) })
 	default:
 		err = interruptible(func(ctx context.Context) error { return drive(ctx, p.mode, out, errOut) })
 	}

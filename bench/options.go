@@ -12,6 +12,7 @@ type commandLine struct {
 	Slow    slowCommand    `cmd:"" help:"Read slowly on many connections while others measure the latency."`
 	Mixed   mixedCommand   `cmd:"" help:"An idle population, an active group and connections that come and go."`
 	Compare compareCommand `cmd:"" help:"Run the same load against several servers in turn, round by round."`
+	Abuse   abuseCommand   `cmd:"" help:"Play hostile clients against the gateway, a row of its limits after the other."`
 	Worker  struct{}       `cmd:"" hidden:""`
 }
 

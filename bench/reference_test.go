@@ -57,11 +57,11 @@ func flagTables() string {
 			continue
 		}
 		own := slices.DeleteFunc(slices.Clone(command.Flags), func(f *kong.Flag) bool {
-			return command.Name != modeCompare && slices.Contains(common, f.Name)
+			return command.Name != modeCompare && command.Name != modeAbuse && slices.Contains(common, f.Name)
 		})
 		if command.Name == modeEcho {
 			shared := slices.DeleteFunc(slices.Clone(command.Flags), func(f *kong.Flag) bool { return !slices.Contains(common, f.Name) })
-			flagTable(&b, "All modes but compare", shared)
+			flagTable(&b, "All modes but abuse and compare", shared)
 		}
 		if len(own) > 0 {
 			flagTable(&b, "`"+command.Name+"`", own)
