@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os/exec"
@@ -64,7 +65,7 @@ func (p *program) listening(ctx context.Context, address netip.AddrPort) error {
 	for {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address.String())
 		if err == nil {
-			return conn.Close()
+			return hangUp(conn.(*net.TCPConn))
 		}
 		select {
 		case <-p.ended:
@@ -74,6 +75,16 @@ func (p *program) listening(ctx context.Context, address netip.AddrPort) error {
 		case <-try.C:
 		}
 	}
+}
+
+// hangUp ends a connection and waits, for a second at most, until the server
+// has done so too: it must not be among what the server held before the run.
+func hangUp(conn *net.TCPConn) error {
+	_ = conn.SetReadDeadline(time.Now().Add(time.Second))
+	if conn.CloseWrite() == nil {
+		_, _ = io.Copy(io.Discard, conn) // what ends it does not matter
+	}
+	return conn.Close()
 }
 
 // stop ends the server, and what it may have started itself.

@@ -70,6 +70,7 @@ func (m *measurement) run(ctx context.Context) (*Result, error) {
 	m.watched = []*watched{{processes: m.server}, {processes: m.clients()}}
 	m.sample()
 	m.system[0] = SampleSystem()
+	m.tell(commandOpen)
 	m.follow(ctx)
 	m.endLanes()
 	if m.failed != nil {

@@ -12,7 +12,8 @@ import (
 type phase uint8
 
 const (
-	phaseSetup   phase = iota // connections are opened
+	phaseNew     phase = iota // waits for commandOpen: what is there before is read
+	phaseSetup                // connections are opened
 	phaseReady                // waits for commandGo
 	phaseMeasure              // counts
 	phaseDrain                // sends no more, takes what is still to come
@@ -46,6 +47,7 @@ type progress struct {
 type command string
 
 const (
+	commandOpen   command = "open"   // open the connections
 	commandGo     command = "go"     // begin to measure
 	commandFinish command = "finish" // close the connections and end
 	commandStop   command = "stop"   // measure no longer
@@ -64,6 +66,9 @@ func (l *loop) tick() error {
 	l.now = l.clock()
 	l.listen()
 	for _, g := range l.groups {
+		if l.phase == phaseNew {
+			break
+		}
 		g.opener.tick()
 		l.open(g)
 		g.behaviour.tick(l)
@@ -92,6 +97,8 @@ func (l *loop) listen() {
 				continue
 			}
 			switch c {
+			case commandOpen:
+				l.phase, l.began = phaseSetup, l.now
 			case commandGo:
 				l.start()
 			case commandFinish:
@@ -135,7 +142,7 @@ func (l *loop) advance() {
 			l.enter(phaseReady)
 			l.tell(phaseReady)
 		}
-	case phaseReady:
+	case phaseNew, phaseReady:
 		if l.halted {
 			l.end()
 		}

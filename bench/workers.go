@@ -27,7 +27,7 @@ func startHere(s *share, reports chan<- report) *lane {
 }
 
 // commandsMost is how many commands a loop ever gets: nobody waits to give one.
-const commandsMost = 3
+const commandsMost = 4
 
 // startProcess starts a loop in a process of its own, which is this program.
 // The two talk JSON, a line each: first the share, then commands; reports come
