@@ -181,9 +181,15 @@ func clientHeader(op ws.OpCode, fin bool, length uint64) []byte {
 
 // dialing is how peers connect.
 type dialing struct {
-	from   unix.Sockaddr // nil: any address
-	buffer int           // of receiving; 0: the kernel's own
+	from  unix.Sockaddr // nil: any address
+	small bool          // buffers of the kernel, else it alone holds megabytes for each
 }
+
+// What a socket with small buffers has.
+const (
+	smallReceive = 4 << 10
+	smallSend    = 64 << 10
+)
 
 // atATime is how many connects and upgrades are under way, so that the queue of
 // the listening socket does not overflow.
@@ -198,11 +204,16 @@ const (
 func (s *stage) connect(n int, d dialing) ([]*peer, error) {
 	first := len(s.peers)
 	for begun := first; len(s.peers) < first+n; {
-		fd, err := connect(s.sockaddr, s.family, d.from, d.buffer)
+		fd, err := connect(s.sockaddr, s.family, d.from, smallReceive*btoi(d.small))
 		if err != nil {
 			return nil, err
 		}
 		s.peers = append(s.peers, &peer{fd: fd})
+		if d.small {
+			if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, smallSend); err != nil {
+				return nil, err
+			}
+		}
 		if len(s.peers)-begun < atATime && len(s.peers) < first+n {
 			continue
 		}
