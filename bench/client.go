@@ -124,7 +124,7 @@ func (l *loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 		l.pump(c)
 		return nil
 	}
-	for {
+	for try := c.try; ; {
 		n, errno := recv(fd, &l.buf[0], len(l.buf))
 		if errno != 0 || n <= 0 {
 			l.nothing(c, n, errno)
@@ -132,12 +132,14 @@ func (l *loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 		}
 		l.now = l.clock()
 		l.received(c, l.buf[:n])
-		// The connection may have ended, and begun again, in there.
-		if int(c.fd) != fd || n < len(l.buf) && ev&over == 0 {
+		if c.fd < 0 || c.try != try { // it ended in there, and may have begun again
+			return nil
+		}
+		if n < len(l.buf) && ev&over == 0 {
 			break
 		}
 	}
-	if int(c.fd) == fd && ev&unix.EPOLLOUT != 0 {
+	if ev&unix.EPOLLOUT != 0 {
 		l.pump(c)
 	}
 	return nil

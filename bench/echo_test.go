@@ -22,11 +22,6 @@ func TestEchoCountsEveryMessage(t *testing.T) {
 		{"empty", func(d *load) { d.Size = 0 }},
 		{"16-bit length", func(d *load) { d.Size = 126 }},
 		{"64-bit length", func(d *load) { d.Size = 70_000; d.Pipeline = 3 }},
-		{"two sources", func(d *load) {
-			if err := (*Sources)(&d.Sources).UnmarshalText([]byte("127.0.0.2-127.0.0.3")); err != nil {
-				t.Fatal(err)
-			}
-		}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			d := small(modeEcho, func(d *load) { d.Messages = 1001; x.load(d) })
@@ -37,6 +32,9 @@ func TestEchoCountsEveryMessage(t *testing.T) {
 			}
 			if got := s.frames.Load(); got != 1001 {
 				t.Errorf("the server got %d messages, want 1001", got)
+			}
+			if r.Latency.P50 <= 0 || r.Latency.Max > Micros(r.Duration) {
+				t.Errorf("got p50 %v, max %v in a run of %v", time.Duration(r.Latency.P50), time.Duration(r.Latency.Max), time.Duration(r.Duration))
 			}
 			if r.Upgrades != 4 || r.Errors != 0 || r.Lost != 0 {
 				t.Errorf("got %d upgrades, %d errors, %d lost, want 4, 0, 0; notes: %q", r.Upgrades, r.Errors, r.Lost, r.Notes)
@@ -99,9 +97,15 @@ func TestOtherFramingsAreVerified(t *testing.T) {
 	}
 }
 
-// One connection of four meets a fault: it is lost with the right kind, and the
-// others go on to the last message.
-func TestFaultsAreNamed(t *testing.T) {
+// fault is something that a server must not do.
+type fault struct {
+	name  string
+	fault answer
+	kind  Kind
+	note  string
+}
+
+func faults() []fault {
 	payload := func(change func(p []byte) []byte) answer {
 		return func(c net.Conn, n int64, f ws.Frame) error {
 			return ws.WriteFrame(c, ws.NewFrame(f.Header.OpCode, true, change(f.Payload)))
@@ -113,12 +117,7 @@ func TestFaultsAreNamed(t *testing.T) {
 			return err
 		}
 	}
-	for _, x := range []struct {
-		name  string
-		fault answer
-		kind  Kind
-		note  string
-	}{
+	return []fault{
 		{"one wrong byte", payload(func(p []byte) []byte { p[63] ^= 1; return p }), KindCorrupt, "byte 63 is 0x"},
 		{"first byte wrong", payload(func(p []byte) []byte { p[0] ^= 0x80; return p }), KindCorrupt, "byte 0 is 0x"},
 		{"too long", payload(func(p []byte) []byte { return append(p, 0) }), KindCorrupt, "is 1 bytes longer"},
@@ -142,7 +141,13 @@ func TestFaultsAreNamed(t *testing.T) {
 			_ = c.(*net.TCPConn).SetLinger(0)
 			return io.EOF
 		}, KindReset, ""},
-	} {
+	}
+}
+
+// One connection of four meets a fault: it is lost with the right kind, and the
+// others go on to the last message.
+func TestFaultsAreNamed(t *testing.T) {
+	for _, x := range faults() {
 		t.Run(x.name, func(t *testing.T) {
 			s := startServer(t, func(c net.Conn, n int64, f ws.Frame) error {
 				if n == 50 {
@@ -162,6 +167,30 @@ func TestFaultsAreNamed(t *testing.T) {
 				t.Errorf("got notes %q, want %q in them", notes, x.note)
 			}
 		})
+	}
+}
+
+// Empty messages are all the same: that there is one too many is seen by their
+// number.
+func TestOneEchoTooMany(t *testing.T) {
+	for name, extra := range map[string][]byte{
+		"whole":     {0x82, 0, 0x82, 0},
+		"fragments": {0x82, 0, 0x02, 0, 0x80, 0},
+		"begun":     {0x82, 0, 0x02, 0},
+	} {
+		s := startServer(t, func(c net.Conn, n int64, f ws.Frame) error {
+			if n == 9 {
+				_, err := c.Write(extra)
+				return err
+			}
+			return echo(c, n, f)
+		})
+		d := small(modeEcho, func(d *load) { d.Size = 0; d.Connections = 1; d.Messages = 10 })
+		r := measureServers(t, d, s.url())
+		wantErrors(t, r, KindCorrupt, 1)
+		if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, "never sent") {
+			t.Errorf("%s: got notes %q", name, notes)
+		}
 	}
 }
 

@@ -2,10 +2,12 @@ package main
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -50,6 +52,15 @@ func TestStallShowsInOpenLoop(t *testing.T) {
 			t.Errorf("got p90 %v: those that were due during the stall are not charged", time.Duration(r.Latency.P90))
 		}
 	})
+	// The end of the run must not hide what was still to come.
+	t.Run("open, over the end", func(t *testing.T) {
+		s := startServer(t, stalls(50))
+		d := small(modeRate, func(d *load) { d.Rate = 200; d.Duration = 500 * time.Millisecond })
+		r := measureServers(t, d, s.url())
+		if r.Sent != 100 || r.Count != 100 || r.Latency.P90 < slow/3 {
+			t.Errorf("got %d sent, %d back, p90 %v, want 100, 100, and the wait", r.Sent, r.Count, time.Duration(r.Latency.P90))
+		}
+	})
 	t.Run("closed", func(t *testing.T) {
 		s := startServer(t, stalls(300))
 		d := small(modeEcho, func(d *load) { d.Connections = 1; d.Messages = 5000 })
@@ -75,6 +86,15 @@ func TestOpenLoopWaitsForWhatItSent(t *testing.T) {
 		t.Errorf("got %d of %d sent, want 40 of 100", r.Count, r.Sent)
 	}
 	wantErrors(t, r, KindTimeout, 4)
+}
+
+// What is due at the end but was not sent in time is sent all the same.
+func TestOpenLoopSendsWhatIsOverdue(t *testing.T) {
+	d := small(modeRate, func(d *load) { d.Rate = 1e6; d.Duration = 5 * time.Millisecond })
+	r := measureServers(t, d, startServer(t, echo).url())
+	if r.Sent != 5000 || r.Count != 5000 {
+		t.Errorf("got %d sent and %d back, want all 5000", r.Sent, r.Count)
+	}
 }
 
 // A rate that no client can send: the report says whose the figures are.
@@ -144,7 +164,7 @@ func TestReconnect(t *testing.T) {
 	s := startServer(t, echo)
 	d := small(modeStorm, func(d *load) { d.Reconnect = true; d.Connections = 50; d.Duration = 500 * time.Millisecond })
 	r := measureServers(t, d, s.url())
-	if r.Count != 50 || r.Upgrades != 100 || r.Errors != 0 {
+	if r.Count != 50 || r.Upgrades != 100 || r.Errors != 0 || r.Latency.P50 == 0 {
 		t.Errorf("got %d back, %d upgrades, %d errors, want 50, 100, none; notes: %q", r.Count, r.Upgrades, r.Errors, r.Notes)
 	}
 	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, "round 1: all 50 connections were back after") {
@@ -166,6 +186,20 @@ func TestSlowReaders(t *testing.T) {
 	}
 	if slow == 0 || slow > 4*11 {
 		t.Errorf("the slow readers took %d messages of 1000 bytes, want at most 10 for each in its second", slow)
+	}
+}
+
+// A server may cut who does not read: that is seen by clients that never do.
+func TestSlowReadersThatAreCut(t *testing.T) {
+	s := startServer(t, func(c net.Conn, _ int64, _ ws.Frame) error {
+		_ = c.(*net.TCPConn).SetLinger(0)
+		return io.EOF
+	})
+	d := small(modeSlow, func(d *load) { d.ReadRate = 0; d.Active = 1 })
+	r := measureServers(t, d, s.url())
+	wantErrors(t, r, KindReset, 5)
+	if r.Lost != 5 {
+		t.Errorf("got %d lost, want all 5", r.Lost)
 	}
 }
 
@@ -191,6 +225,38 @@ func TestRamp(t *testing.T) {
 	r := measureServers(t, d, s.url())
 	if took := time.Since(begun); took < time.Second || r.Count != 11 {
 		t.Errorf("opened 11 at 10 a second in %v, got %d messages", took, r.Count)
+	} else if measured := time.Duration(r.Duration); measured+time.Second > took {
+		t.Errorf("measured for %v of %v: the second in which they were opened is none of it", measured, took)
+	}
+}
+
+// Connections come from all the addresses that were given, in equal parts.
+func TestSources(t *testing.T) {
+	var mu sync.Mutex
+	seen := make(map[string]int)
+	s := startServer(t, echo, func(s *testServer) {
+		s.opened = func(c net.Conn) error {
+			mu.Lock()
+			defer mu.Unlock()
+			seen[c.RemoteAddr().(*net.TCPAddr).IP.String()]++
+			return nil
+		}
+	})
+	d := small(modeEcho, func(d *load) { d.Connections = 9; d.Messages = 9 })
+	var sources Sources
+	if err := sources.UnmarshalText([]byte("127.0.0.7-127.0.0.9")); err != nil {
+		t.Fatal(err)
+	}
+	d.Sources = sources
+	if r := measureServers(t, d, s.url()); r.Count != 9 {
+		t.Errorf("got %d messages, want 9", r.Count)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for _, a := range sources {
+		if seen[a.String()] != 3 {
+			t.Errorf("got connections from %v, want 3 from each of %v", seen, sources)
+		}
 	}
 }
 

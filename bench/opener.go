@@ -19,7 +19,7 @@ type opener struct {
 	ramp   float64 // connects a second; 0: no limit
 
 	from    int64 // when the ramp began
-	begun   int64 // connects since then
+	begun   int64 // connects since then, and those that might have been
 	opening bool  // open is at work: what fails in it does not call it again
 }
 
@@ -38,7 +38,8 @@ func (o *opener) tick() {
 	o.again = o.again[:0]
 }
 
-// due is how many connects the ramp allows now.
+// due is how many connects the ramp allows now. What was not used is lost but
+// for a tenth of a second's worth: it is a rate, not an average.
 func (o *opener) due(now int64) int64 {
 	if o.ramp == 0 {
 		return 1 << 62
@@ -46,13 +47,18 @@ func (o *opener) due(now int64) int64 {
 	if o.from == 0 {
 		o.from = now
 	}
-	return 1 + int64(float64(now-o.from)*o.ramp/float64(time.Second)) - o.begun
+	due := 1 + int64(float64(now-o.from)*o.ramp/float64(time.Second)) - o.begun
+	if most := 1 + int64(o.ramp/10); due > most {
+		o.begun += due - most
+		return most
+	}
+	return due
 }
 
 // open begins as many connects as there may be.
 func (l *loop) open(g *group) {
 	o := &g.opener
-	if o.opening {
+	if o.opening || len(o.queue) == 0 {
 		return
 	}
 	o.opening = true

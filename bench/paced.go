@@ -24,6 +24,7 @@ type pacedLoop struct {
 
 	fd    int     // descriptor of the timerfd
 	start int64   // when message 0 is due
+	stop  int64   // when no more is
 	next  int64   // number of the message that is due next
 	turns []int32 // the connections, in the order of their turns
 	turn  []int32 // the reverse, by id - first
@@ -62,6 +63,7 @@ func (b *pacedLoop) begin(l *loop) {
 		b.turns = append(b.turns, c.id)
 	})
 	b.start = l.now + int64(b.period*b.offset)
+	b.stop = b.start + int64(l.share.Duration)
 	b.send(l)
 }
 
@@ -73,9 +75,8 @@ func (b *pacedLoop) send(l *loop) {
 	if len(b.turns) == 0 {
 		return
 	}
-	end := l.began + int64(l.share.Duration)
 	due := b.due(b.next)
-	for sent := 0; due <= l.now && due < end && sent < paceBatch; sent++ {
+	for sent := 0; due <= l.now && due < b.stop && sent < paceBatch; sent++ {
 		if c := &l.conns[b.turns[b.next%int64(len(b.turns))]]; c.open() {
 			l.rec.Sent++
 			if l.now-due > lateTime {
@@ -87,7 +88,7 @@ func (b *pacedLoop) send(l *loop) {
 		b.next++
 		due = b.due(b.next)
 	}
-	if due < end {
+	if due < b.stop {
 		b.arm(max(due-l.now, paceGap))
 	}
 }
@@ -122,12 +123,12 @@ func (b *pacedLoop) echoed(l *loop, c *conn, k int64) {
 // overdue: a loop that was kept from the processor in the end has not sent what
 // was due then, and leaving that out would leave out the worst of the run.
 func (b *pacedLoop) overdue(l *loop) bool {
-	return b.due(b.next) < l.began+int64(l.share.Duration)
+	return b.due(b.next) < b.stop
 }
 
 // end says how much the client could not do at all.
 func (b *pacedLoop) end(l *loop) {
-	if due := min(l.now, l.began+int64(l.share.Duration)); b.due(b.next) < due && len(b.turns) > 0 {
+	if due := min(l.now, b.stop); b.due(b.next) < due && len(b.turns) > 0 {
 		unsent := int64(float64(due-b.start)/b.period) - b.next
 		l.remarks.say(fmt.Sprintf("%d messages were never sent: the client is too slow for this rate", unsent))
 	}

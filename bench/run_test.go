@@ -183,8 +183,17 @@ func TestNothingMeasuredExits1(t *testing.T) {
 	}
 }
 
-// Ctrl-C goes to all processes of a terminal: the workers report to their
-// parent what they have, and it prints that.
+// Idle connections have been measured when they were held, without any probe.
+func TestIdleWithoutProbes(t *testing.T) {
+	s := startServer(t, echo)
+	r := result(t, "idle", "-c", "3", "-d", "100ms", "--probes", "0", s.url())
+	if r.Upgrades != 3 || r.Count != 0 || r.Lost != 0 || s.frames.Load() != 3 {
+		t.Errorf("got %d upgrades, %d echoes, %d lost, want 3, none, none", r.Upgrades, r.Count, r.Lost)
+	}
+}
+
+// Ctrl-C goes to all processes of a group, but not to the workers: they report
+// to their parent what they have, and it prints that.
 func TestInterruptPrintsWhatWasMeasured(t *testing.T) {
 	for _, procs := range []string{"1", "0"} {
 		enough := make(chan struct{})
@@ -195,6 +204,7 @@ func TestInterruptPrintsWhatWasMeasured(t *testing.T) {
 			return echo(c, n, f)
 		})
 		c, out, errOut := benchCommand(t, "echo", "-c", "2", "-d", "10m", "--procs", procs, s.url())
+		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -203,7 +213,7 @@ func TestInterruptPrintsWhatWasMeasured(t *testing.T) {
 		case <-time.After(waitAtMost):
 			t.Error("no load came")
 		}
-		_ = c.Process.Signal(syscall.SIGINT)
+		_ = syscall.Kill(-c.Process.Pid, syscall.SIGINT) // as a terminal does
 		_ = c.Wait()
 		if c.ProcessState.ExitCode() != exitOK || !strings.Contains(out.String(), "messages") || strings.Contains(out.String(), "messages      0") {
 			t.Errorf("--procs %s: got %v, %q and %q, want what was measured", procs, c.ProcessState, out, errOut)

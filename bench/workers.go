@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"sync"
 	"syscall"
 )
@@ -94,7 +93,6 @@ func readReports(r io.Reader, index int, reports chan<- report) {
 
 // work is what a worker process does: a share that it reads from in.
 func work(in io.Reader, out io.Writer) error {
-	signal.Ignore(os.Interrupt)
 	d := json.NewDecoder(in)
 	s := new(share)
 	if err := d.Decode(s); err != nil {

@@ -27,6 +27,8 @@ type Config struct {
 	MaxConnections int      `placeholder:"N" default:"0" group:"Listening" help:"Connections at a time; above, 503. 0: as many as the descriptors allow, less 256."`
 	MaxPerAddress  int      `placeholder:"N" default:"0" group:"Listening" help:"Connections at a time from one IPv4 address or IPv6 /64; above, 429."`
 	MaxHalfOpen    int      `placeholder:"N" default:"0" group:"Listening" help:"Connections that have not upgraded; above, the oldest of them is cut. 0: a quarter of the connections, at least 1000."`
+	AcceptRate     int      `placeholder:"N" default:"0" group:"Listening" help:"Connections accepted in a second; the rest waits in the kernel's backlog."`
+	AcceptBurst    int      `placeholder:"N" default:"0" group:"Listening" help:"Connections accepted at once in spite of that; 0: as many as in a second."`
 
 	Origin           []string      `placeholder:"ORIGIN" group:"Handshake" help:"Origin that may connect from a browser, repeatable: https://example.com. None given: any."`
 	HandshakeTimeout time.Duration `placeholder:"DURATION" default:"10s" group:"Handshake" help:"From accepting a connection to the end of its request."`
@@ -153,6 +155,8 @@ func (c *Config) checkNumbers() error {
 		{"loops", c.Loops, maxLoops},
 		{"max-connections", c.MaxConnections, 1<<31 - 1},
 		{"max-per-address", c.MaxPerAddress, 1<<31 - 1},
+		{"accept-rate", c.AcceptRate, 1<<31 - 1},
+		{"accept-burst", c.AcceptBurst, 1<<31 - 1},
 		{"max-half-open", c.MaxHalfOpen, 1<<31 - 1},
 		{"max-fragments", c.MaxFragments, 1<<31 - 1},
 		{"max-control-rate", c.MaxControlRate, maxControlRate},

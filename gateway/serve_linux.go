@@ -143,6 +143,7 @@ func serverConfig(c *Config, log *slog.Logger) (poller.Config, error) {
 	p := poller.Default(routes)
 	p.Listen, p.Loops = c.Listen, c.Loops
 	p.MaxConnections, p.MaxPerAddress, p.MaxHalfOpen = c.MaxConnections, c.MaxPerAddress, c.MaxHalfOpen
+	p.AcceptRate, p.AcceptBurst = c.AcceptRate, c.AcceptBurst
 	p.Limits, p.MaxHead, p.MaxBuffered = c.limits(), int(c.MaxHead), int64(c.MaxBuffered)
 	p.HandshakeTimeout, p.HTTPIdle = c.HandshakeTimeout, c.HTTPIdle
 	p.Drain, p.DrainTimeout, p.DrainCode = c.Drain, c.DrainTimeout, ws.StatusCode(c.DrainCode)

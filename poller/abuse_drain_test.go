@@ -3,8 +3,11 @@ package poller
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
+
+	"echogate/poller/websocket"
 )
 
 // TestDrainCode: connections are sent away with the code that the configuration
@@ -21,4 +24,33 @@ func TestDrainCode(t *testing.T) {
 	if err := c.Validate(); !strings.Contains(err.Error(), "drain code: 1000 is neither 1001 nor 1012") {
 		t.Errorf("a code that says nothing of leaving: got %v", err)
 	}
+}
+
+// TestDrainShare: a share of the connections is sent away, the others and
+// newcomers are not.
+func TestDrainShare(t *testing.T) {
+	const clients = 64
+	s := start(t, echoTable, func(c *Config) { c.DrainCode, c.Limits.CloseTimeout = 1012, 200*time.Millisecond })
+	for range clients {
+		s.dial("/echo")
+	}
+	s.connect() // has not upgraded
+	s.Drain(0, time.Millisecond)
+	s.onLoops(func(l *loop) {
+		if n := l.snapshot().Timers; n != 0 {
+			t.Errorf("got %d of none", n)
+		}
+	})
+	s.Drain(0.5, time.Hour)
+	drawn := 0
+	s.onLoops(func(l *loop) { drawn += l.snapshot().Timers })
+	if drawn < clients/8 || drawn > clients*7/8 { // by chance: once in 10^9
+		t.Errorf("got %d of %d for a half", drawn, clients)
+	}
+	c := s.dial("/echo")
+	s.Drain(1, 10*time.Millisecond)
+	c.wantClose(1012)
+	c.finish(1012)
+	s.until("counted", func(got Stats) bool { return got.Closed[websocket.CauseGoingAway] == 1 })
+	s.dial("/echo").echo("newcomer")
 }

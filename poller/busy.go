@@ -85,7 +85,6 @@ func (l *loop) giveBack(s *slot, b *busy) {
 // trim gives what nobody needed since the last trim to the collector: a burst
 // leaves nothing behind.
 func (l *loop) trim() {
-	l.pool.keep = l.keepable() // a reload may have changed it
 	l.pool.trim()
 	for _, i := range l.freeBusy[:l.spare] {
 		l.busys[i] = nil

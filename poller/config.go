@@ -44,6 +44,10 @@ type Config struct {
 	// MaxHalfOpen is how many connections may wait for their upgrade; above, the
 	// oldest is cut. 0: a quarter of MaxConnections, at least 1,000.
 	MaxHalfOpen int
+	// AcceptRate is how many connections are accepted in a second, AcceptBurst
+	// how many at once; the rest waits in the kernel's backlog. 0: off, and as
+	// many as in a second.
+	AcceptRate, AcceptBurst int
 	// MaxBuffered bounds the sum of all buffers in bytes; 0: off.
 	MaxBuffered int64
 	// Drain is the time over which connections are sent away when the Server
@@ -106,11 +110,16 @@ func (c *Config) Validate() error {
 	if most := descriptors() - reserve; c.MaxConnections < 0 || c.MaxConnections > most {
 		fail("max connections: %d is not from 0 to %d, which the descriptor limit allows", c.MaxConnections, most)
 	}
-	if c.MaxHalfOpen < 0 {
-		fail("max half-open: %d is not at least 0", c.MaxHalfOpen)
-	}
-	if c.MaxPerAddress < 0 {
-		fail("max per address: %d is not at least 0", c.MaxPerAddress)
+	for _, n := range []struct {
+		name  string
+		value int
+	}{
+		{"max half-open", c.MaxHalfOpen}, {"max per address", c.MaxPerAddress},
+		{"accept rate", c.AcceptRate}, {"accept burst", c.AcceptBurst},
+	} {
+		if n.value < 0 {
+			fail("%s: %d is not at least 0", n.name, n.value)
+		}
 	}
 	for _, wait := range []struct {
 		name string
@@ -148,6 +157,9 @@ func (c *Config) resolve() {
 	}
 	if c.MaxHalfOpen == 0 {
 		c.MaxHalfOpen = max(c.MaxConnections/4, leastHalfOpen)
+	}
+	if c.AcceptBurst == 0 {
+		c.AcceptBurst = c.AcceptRate
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()

@@ -320,11 +320,7 @@ func (l *loop) drainOne(fd int, s *slot) {
 		l.finish(fd, s, websocket.ErrGoingAway)
 		return
 	}
-	if l.srv.conf().DrainCode == websocket.ErrRestart.Code {
-		l.call(fd, s, restart)
-		return
-	}
-	l.call(fd, s, goAway)
+	l.call(fd, s, l.farewell())
 }
 
 // arm starts the timer; sleep stops it when there is nothing to wait for. A

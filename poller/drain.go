@@ -15,9 +15,9 @@ func (l *loop) beginDrain() {
 	if l.draining != 0 {
 		return
 	}
-	l.stopListening()
 	l.arm()
 	l.draining, l.sweep = l.tick, 0
+	l.stopListening()
 	l.sweepDrain()
 }
 

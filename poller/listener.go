@@ -27,10 +27,11 @@ const (
 // listener is one listening socket. Its loop accepts, and hands the
 // connections round the loops.
 type listener struct {
-	fd     int
-	addr   net.Addr
-	paused uint32        // tick at which it comes back to the poller; 0: it is there
-	pause  time.Duration // the next pause
+	fd      int
+	addr    net.Addr
+	paused  uint32        // tick at which it comes back to the poller; 0: it is there
+	pause   time.Duration // the next pause for want of descriptors
+	starved bool          // that is why it is paused
 }
 
 // listen opens the socket of address.
@@ -176,6 +177,9 @@ func (l *loop) serve(ln *listener) error {
 // accept takes a bounded number of connections.
 func (l *loop) accept(ln *listener) {
 	for range acceptBatch {
+		if !l.mayAccept(ln) {
+			return
+		}
 		fd, errno := l.srv.accept(ln.fd)
 		if errno == 0 {
 			ln.pause = pauseFirst
@@ -183,6 +187,7 @@ func (l *loop) accept(ln *listener) {
 			l.place(fd)
 			continue
 		}
+		l.notAccepted()
 		if errno != unix.EAGAIN {
 			l.acceptFailed(ln, errno)
 		}
@@ -210,10 +215,9 @@ func (l *loop) acceptFailed(ln *listener, errno syscall.Errno) {
 	l.stats.Refused[RefusedAccept]++
 	switch errno {
 	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
-		_ = l.poll.Delete(ln.fd)
-		l.arm()
-		ln.paused = l.after(ln.pause)
+		l.pauseAccept(ln, ln.pause)
 		ln.pause = min(2*ln.pause, pauseMost)
+		ln.starved = true
 		l.srv.starved.Add(1)
 		l.srv.note(logAccept, slog.LevelWarn, "accepting paused", "addr", ln.addr, "err", errno)
 	default:
@@ -221,6 +225,13 @@ func (l *loop) acceptFailed(ln *listener, errno syscall.Errno) {
 			l.srv.fail(fmt.Errorf("poller: accept on %s: %w", ln.addr, errno))
 		}
 	}
+}
+
+// pauseAccept takes a listener out of the poller for a while.
+func (l *loop) pauseAccept(ln *listener, d time.Duration) {
+	_ = l.poll.Delete(ln.fd)
+	l.arm()
+	ln.paused = l.after(d)
 }
 
 func (l *loop) acceptPaused() bool {
@@ -236,12 +247,15 @@ func (l *loop) acceptPaused() bool {
 // descriptor was freed.
 func (l *loop) resumeAccept() {
 	for _, ln := range l.listeners {
-		if ln.paused == 0 || before(l.tick, ln.paused) && !l.srv.relief.Load() {
+		if ln.paused == 0 || before(l.tick, ln.paused) && !(ln.starved && l.srv.relief.Load()) {
 			continue
 		}
 		ln.paused = 0
-		l.srv.starved.Add(-1)
-		l.srv.relief.Store(false)
+		if ln.starved {
+			ln.starved = false
+			l.srv.starved.Add(-1)
+			l.srv.relief.Store(false)
+		}
 		if err := l.poll.AddRead(&netpoll.PollAttachment{FD: ln.fd}, false); err != nil {
 			l.srv.fail(fmt.Errorf("poller: listener %s: %w", ln.addr, err))
 		}
@@ -278,7 +292,7 @@ func (l *loop) stopListening() {
 	for _, ln := range l.listeners {
 		for range backlogSize / acceptBatch {
 			before := l.stats.Accepted
-			if ln.paused != 0 {
+			if ln.starved {
 				break
 			}
 			if l.accept(ln); l.stats.Accepted == before {

@@ -114,7 +114,7 @@ func (l *loop) deliverTo(x letter) {
 			l.conn.JobDone()
 			l.Ready(l.conn)
 			if x.f != nil {
-				l.call(fd, s, x.f)
+				l.call(fd, s, func(c *websocket.Conn) error { return c.Answer(x.f) })
 			}
 			l.answered(fd, s)
 		}

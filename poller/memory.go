@@ -17,6 +17,15 @@ const (
 	keepLarge = 64 << 20
 )
 
+// kept is how much of large buffers a loop keeps: half of its part of what may
+// be in use.
+func (c *Config) kept() int {
+	if c.MaxBuffered > 0 {
+		return int(c.MaxBuffered) / 2 / c.Loops
+	}
+	return keepLarge
+}
+
 // bound ends a connection when the buffers of all loops together are above
 // Config.MaxBuffered: of a few that hold some, drawn at random, the one that was
 // heard of longest ago. Which may be the one whose event this is.
@@ -29,15 +38,6 @@ func (l *loop) bound() {
 	if most := l.srv.conf().MaxBuffered; most > 0 && l.srv.held() > most {
 		l.evict()
 	}
-}
-
-// keepable is how much of large buffers the loop may keep: half of its part of
-// what all buffers may come to.
-func (l *loop) keepable() int {
-	if most := l.srv.conf().MaxBuffered; most > 0 {
-		return int(most) / 2 / l.srv.conf().Loops
-	}
-	return keepLarge
 }
 
 // held is what the loops have told of their buffers, in bytes.

@@ -211,11 +211,14 @@ func (l *loop) failed(fd int, s *slot, err error) {
 		l.stats.Rejected[refusal.Label]++
 	}
 	l.report(err)
+	how := finLinger
 	if errors.As(err, &end) && end.Peer {
-		l.ending(fd, s, finClose, end)
-		return
+		how = finClose
 	}
-	l.ending(fd, s, finLinger, end)
+	if b := l.busyOf(s); b != nil && b.fin == finReset { // a handler called End, then failed
+		how = finReset
+	}
+	l.ending(fd, s, how, end)
 }
 
 // endOfStream ends a connection whose peer has sent FIN: what is owed to it is

@@ -37,6 +37,7 @@ type Server struct {
 	jobs      jobs
 	addresses addresses
 	budget    budget
+	gate      gate
 	posted    atomic.Int64  // bytes in mailboxes
 	away      atomic.Uint64 // times that a loop was away
 	refused   atomic.Int32  // connections above the cap, whose request will be refused

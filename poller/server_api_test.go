@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -225,10 +226,13 @@ func TestEnd(t *testing.T) {
 		if err := c.Send(op, []byte("last words")); err != nil {
 			return err
 		}
-		if string(p) == "reset" {
-			c.End(websocket.Reset)
-		} else {
+		if string(p) == "fin" {
 			c.End(websocket.FIN)
+			return nil
+		}
+		c.End(websocket.Reset)
+		if string(p) == "reset and fail" {
+			return errors.New("afterwards")
 		}
 		return nil
 	}}}, nil)
@@ -238,10 +242,12 @@ func TestEnd(t *testing.T) {
 	c.wantEOF()
 	c.Close()
 	s.wantClosed(websocket.CauseHandler, 1)
-	c = s.dial("/")
-	c.text("reset")
-	c.wantReset()
-	s.wantClosed(websocket.CauseHandler, 2)
+	for i, order := range []string{"reset", "reset and fail"} {
+		c = s.dial("/")
+		c.text(order)
+		c.wantReset()
+		s.wantClosed(websocket.CauseHandler, uint64(2+i))
+	}
 }
 
 // What is attached stays with its connection, and goes with it.

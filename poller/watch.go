@@ -54,8 +54,11 @@ func (s *Server) look(l *loop, last *sight) {
 	same := now.beat == last.beat && now.fd == last.fd
 	now.warned = now.beat == last.beat && last.warned
 	*last = now
+	if warn <= 0 || now.beat == 0 || now.warned || !same {
+		return
+	}
 	away := time.Duration(s.now()-now.beat) * tickTime
-	if now.beat == 0 || now.warned || !same || warn <= 0 || away <= warn {
+	if away <= warn {
 		return
 	}
 	last.warned = true

@@ -21,6 +21,11 @@ var obey = map[string]func(c *websocket.Conn) error{
 	"return": func(*websocket.Conn) error {
 		return fmt.Errorf("wrapped: %w", websocket.CloseError{Code: 4001, Reason: "return"})
 	},
+	"pause": func(c *websocket.Conn) error {
+		c.Pause()
+		defer c.Pause() // it is closing: the peer's close frame must be read
+		return c.Close(4002, "pause")
+	},
 	"bad":   func(*websocket.Conn) error { return websocket.CloseError{Code: 1006} },
 	"error": func(*websocket.Conn) error { return errors.New("secret") },
 	"idle":  func(*websocket.Conn) error { return websocket.ErrIdle },
@@ -40,6 +45,7 @@ var ends = []struct {
 	{"Close, answered", says("close", answer), `close 4000 "close"`, websocket.CauseHandler, "handler 4000 close"},
 	{"Close, not answered", says("close", hangup(websocket.ErrCloseTimeout)), `close 4000 "close"`, websocket.CauseCloseTimeout, "handler 4000 close"},
 	{"Close, then FIN", says("close", hangup(websocket.ErrEOF)), `close 4000 "close"`, websocket.CauseHandler, "handler 4000 close"},
+	{"Close of a paused one, answered", says("pause", answer), `close 4002 "pause"`, websocket.CauseHandler, "handler 4002 pause"},
 	{"empty CloseError", says("empty", answer), `close ""`, websocket.CauseHandler, "handler 0 "},
 	{"CloseError", says("return", answer), `close 4001 "return"`, websocket.CauseHandler, "handler 4001 return"},
 	{"CloseError that must not travel", says("bad"), `close 1011 ""`, websocket.CauseHandlerError, "handler_error 1011 "},

@@ -26,7 +26,7 @@ type Conn struct {
 	out       []byte    // the side buffer: what is sent otherwise
 	header    ws.Header // of the frame under way
 	spent     []byte    // memory of a message, to be given back when it has been sent
-	inEvent   bool      // Receive or Filled runs: a reply is never refused
+	inEvent   bool      // Receive, Filled or Answer runs: a reply is never refused
 	stopped   bool      // Receive left whole frames untaken
 	last      place     // of the Route that lastRoute is
 	lastRoute *Route
@@ -136,7 +136,7 @@ func (c *Conn) LimitsOf(st *State) *Limits {
 // Given the very payload that the handler was handed, it sends it from where it
 // lies: no copy. Otherwise p is copied. ErrGone once the connection is closing;
 // ErrBacklog, and nothing taken, above the high-water mark: never for what is
-// sent in Message or Control.
+// sent in Message or Control, or by the answer of a job.
 func (c *Conn) Send(op ws.OpCode, p []byte) error {
 	if c.st.phase != phaseOpen {
 		return ErrGone
@@ -236,6 +236,7 @@ func (c *Conn) Shut(e CloseError) error {
 func (c *Conn) closing(why Cause) {
 	c.st.phase, c.st.control = phaseClosing, uint16(why)
 	c.unassembled()
+	c.Resume() // or the peer's close frame would not be read
 }
 
 // closed runs Route.Close, once.
@@ -271,8 +272,12 @@ func (c *Conn) Ping() error {
 }
 
 // Pause stops reading until Resume: TCP pushes back to the peer. Frames that
-// were read already are kept.
-func (c *Conn) Pause() { c.st.flags |= flagPaused }
+// were read already are kept. A connection that closes is read again.
+func (c *Conn) Pause() {
+	if c.st.phase < phaseClosing {
+		c.st.flags |= flagPaused
+	}
+}
 
 // Resume goes on reading.
 func (c *Conn) Resume() {
@@ -302,6 +307,15 @@ func (c *Conn) Go(job func() func(*Conn) error) error {
 
 // JobDone is the mover's: the job of Go has ended, reading may go on.
 func (c *Conn) JobDone() { c.st.flags &^= flagJob }
+
+// Answer is the mover's: in a Call it runs what the job of Go returned. That is
+// a reply, which the backlog never refuses: what stood before the message in the
+// same read may have filled it since.
+func (c *Conn) Answer(f func(*Conn) error) error {
+	c.inEvent = true
+	defer func() { c.inEvent = false }()
+	return f(c)
+}
 
 // Use makes r the connection's Route from now on, with the limits of the one it
 // replaces where r has none. r must not change afterwards.

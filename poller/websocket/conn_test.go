@@ -275,6 +275,26 @@ func TestGoAfterTheEnd(t *testing.T) {
 
 func echoLate(c *websocket.Conn) error { return c.Send(ws.OpText, []byte("late")) }
 
+// The backlog may reach the mark in the very read that brings a job its message.
+// The job's answer is a reply all the same: never refused.
+func TestGoAnswersAboveTheMark(t *testing.T) {
+	s, c := serve(websocket.Route{Message: func(c *websocket.Conn, op ws.OpCode, p []byte) error {
+		if string(p) == "late" {
+			return c.Go(func() func(*websocket.Conn) error { return echoLate })
+		}
+		return c.Send(op, p)
+	}, Limits: websocket.Limits{HighWater: 100}})
+	c.Stall()
+	c.Send(ws.OpText, "in time")
+	c.Write(slices.Concat(masked(ws.OpPing, true, strings.Repeat("p", 110)), masked(ws.OpText, true, "late")))
+	s.RunJobs()
+	c.Unstall()
+	want := []string{"text in time", "pong " + strings.Repeat("p", 110), "text late"}
+	if got := frames(c); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // Values and routes of their own do not go to the next connection, whose State
 // may be in the same place.
 func TestAttachAndUse(t *testing.T) {

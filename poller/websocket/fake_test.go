@@ -106,10 +106,11 @@ func (p *peer) fill(b []byte) (head, rest []byte) {
 	return head, b[n:]
 }
 
-// rest ends an event, as a mover does once it has sent what came of it.
+// rest ends an event, as a mover does once it has sent what came of it. The
+// working state goes when nothing is kept: what comes next finds what is in it.
 func (p *peer) rest() {
 	p.Sent()
-	if w := p.work; w != nil && w.Empty() {
+	if w := p.work; w != nil && w.Empty() && (len(p.kept) == 0 || p.err != nil) {
 		p.work = nil
 	}
 }

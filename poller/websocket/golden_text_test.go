@@ -22,6 +22,7 @@ func textCases(add func(golden)) {
 		echoes("6.1.3", begin(""), middle("middle"), last(""), echoed("middle")),
 		echoes("6.2.1", text(greek), echoed(greek)),
 		echoes("6.2.2", begin(greek[:half]), last(greek[half:]), echoed(greek)),
+		{id: "6.2.2", name: "and a message behind it", turns: []turn{{begin(greek[:half]) + last(greek[half:]) + text(greek), echoed(greek) + echoed(greek)}}},
 		echoes("6.2.3", split(firstText, greek, 1), echoed(greek)),
 		echoes("6.2.4", split(firstText, "\u03ba\u1f79\u03c3\u03bc\u03b5", 1), echoed("\u03ba\u1f79\u03c3\u03bc\u03b5")),
 	})

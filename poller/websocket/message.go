@@ -89,7 +89,7 @@ func (c *Conn) single(in []byte, at, n int) (int, error) {
 func (c *Conn) keep(b []byte, n int) error {
 	h, w, p := &c.header, c.working(), b[n:]
 	if w.done == 0 {
-		w.began = c.loop.Now()
+		w.began, w.checked = c.loop.Now(), 0 // which a message before it in this read has left
 	}
 	ws.Cipher(p[w.done:], h.Mask, w.done)
 	w.done = len(p)

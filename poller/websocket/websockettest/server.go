@@ -167,7 +167,7 @@ func (s *Server) answer(c *Client, f func(*websocket.Conn) error) {
 	s.bind(c)
 	s.conn.JobDone()
 	if f != nil {
-		s.call(c, f)
+		s.call(c, func(c *websocket.Conn) error { return c.Answer(f) })
 	}
 	s.read(c)
 }
