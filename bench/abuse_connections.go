@@ -15,16 +15,21 @@ import (
 // E2: more clients than places: two thirds of them fit.
 func moreThanPlaces(ctx context.Context, s *stage) error {
 	places := max(2*s.n/3, 1)
-	peers, err := s.connect(s.n, dialing{})
-	if err != nil {
-		return err
+	served, refused, unanswered := 0, 0, 0
+	for left := s.n; left > 0; left -= atATime {
+		part, err := s.connect(min(left, atATime), dialing{})
+		if err != nil {
+			return err
+		}
+		answers := s.upgrade(part)
+		served, refused, unanswered = served+answers[101], refused+answers[503], unanswered+answers[0]
 	}
-	answers := s.upgrade(peers)
-	s.all("served", answers[101], places)
-	s.all("refused with 503", answers[503], s.n-places)
+	s.all("served", served, places)
+	s.all("refused", refused+unanswered, s.n-places)
+	s.note("  of them with 503", number, float64(refused))
 	echoed := 0
 	till := time.Now().Add(clientPatience)
-	for _, p := range peers {
+	for _, p := range s.peers {
 		if !p.ended() {
 			echoed += btoi(p.echo(till))
 		}

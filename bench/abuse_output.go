@@ -13,7 +13,6 @@ import (
 const (
 	unreadAll     = 10 << 20
 	unreadMessage = 64 << 10
-	smallBuffer   = 4 << 10 // of receiving, so that the kernel holds little
 )
 
 // The gateway's defaults.
@@ -45,7 +44,7 @@ func offerAll(ctx context.Context, peers []*peer, out *stream, quiet time.Durati
 // C1: clients that send and read nothing; then one of them reads on.
 func unreadEchoes(ctx context.Context, s *stage) error {
 	const quiet = 2 * time.Second
-	peers, err := s.open(s.n, dialing{buffer: smallBuffer})
+	peers, err := s.open(s.n, dialing{small: true})
 	if err != nil {
 		return err
 	}
@@ -86,7 +85,7 @@ func (s *stage) readOn(ctx context.Context, p *peer, out *stream) error {
 // C2: clients that never read are cut when nothing moves any more.
 func stalledReaders(ctx context.Context, s *stage) error {
 	const quiet = 5 * time.Second
-	peers, err := s.open(s.n, dialing{buffer: smallBuffer})
+	peers, err := s.open(s.n, dialing{small: true})
 	if err != nil {
 		return err
 	}
@@ -149,7 +148,7 @@ func afterBursts(ctx context.Context, s *stage) error {
 	if err == nil {
 		hold(ctx, peers)
 		s.leave()
-		peers, err = s.open(s.n, dialing{buffer: smallBuffer})
+		peers, err = s.open(s.n, dialing{small: true})
 	}
 	highest := peak()
 	if err != nil {

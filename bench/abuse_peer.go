@@ -181,9 +181,15 @@ func clientHeader(op ws.OpCode, fin bool, length uint64) []byte {
 
 // dialing is how peers connect.
 type dialing struct {
-	from   unix.Sockaddr // nil: any address
-	buffer int           // of receiving; 0: the kernel's own
+	from  unix.Sockaddr // nil: any address
+	small bool          // buffers of the kernel, else it alone holds megabytes for each
 }
+
+// What a socket with small buffers has.
+const (
+	smallReceive = 4 << 10
+	smallSend    = 64 << 10
+)
 
 // atATime is how many connects and upgrades are under way, so that the queue of
 // the listening socket does not overflow.
@@ -191,25 +197,30 @@ const atATime = 128
 
 const (
 	clientPatience   = 10 * time.Second // of a peer, for what must happen
-	upgradesPatience = 60 * time.Second // for all upgrades of a row
+	upgradesPatience = 60 * time.Second // for many upgrades
 )
 
 // connect opens n connections. They are cut when the stage is left.
 func (s *stage) connect(n int, d dialing) ([]*peer, error) {
 	first := len(s.peers)
 	for begun := first; len(s.peers) < first+n; {
-		fd, err := connect(s.sockaddr, s.family, d.from, d.buffer)
+		fd, err := connect(s.sockaddr, s.family, d.from, smallReceive*btoi(d.small))
 		if err != nil {
 			return nil, err
 		}
 		s.peers = append(s.peers, &peer{fd: fd})
+		if d.small {
+			if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, smallSend); err != nil {
+				return nil, err
+			}
+		}
 		if len(s.peers)-begun < atATime && len(s.peers) < first+n {
 			continue
 		}
 		for ; begun < len(s.peers); begun++ {
 			p := s.peers[begun]
 			if !p.wait(unix.POLLOUT, time.Now().Add(clientPatience)) || socketError(p.fd) != 0 {
-				return nil, fmt.Errorf("client %d of %d cannot connect", begun-first+1, n)
+				return nil, fmt.Errorf("client %d cannot connect", begun+1)
 			}
 		}
 	}
@@ -237,14 +248,18 @@ func (s *stage) request() []byte {
 	return appendRequest(nil, s.server.Host, s.server.Target, nonce(1, 1, 1))
 }
 
-// open connects and upgrades n peers, all of which must be served.
+// open connects and upgrades n peers, all of which must be served. A few at a
+// time: more would be half-open together, of which there is a limit.
 func (s *stage) open(n int, d dialing) ([]*peer, error) {
-	peers, err := s.connect(n, d)
-	if err != nil {
-		return nil, err
+	first := len(s.peers)
+	for left := n; left > 0; left -= atATime {
+		part, err := s.connect(min(left, atATime), d)
+		if err != nil {
+			return nil, err
+		}
+		if answers := s.upgrade(part); answers[101] != len(part) {
+			return nil, fmt.Errorf("upgrades of %d clients were answered with %v", len(part), answers)
+		}
 	}
-	if answers := s.upgrade(peers); answers[101] != n {
-		return nil, fmt.Errorf("upgrades of %d clients were answered with %v", n, answers)
-	}
-	return peers, nil
+	return s.peers[first:len(s.peers):len(s.peers)], nil
 }

@@ -82,7 +82,7 @@ func (s *stage) play(ctx context.Context, r *row, quiet time.Duration) error {
 	return nil
 }
 
-// bystander figures: 100 connections that echo 64 bytes in a closed loop.
+// Bystanders are 100 connections that echo 64 bytes in a closed loop.
 const (
 	bystanderCount = 100
 	bystanderSize  = 64
@@ -243,8 +243,8 @@ func awaitAll(ctx context.Context, peers []*peer, till time.Time, cond func(*pee
 	}
 }
 
-// seconds a peer waited, as a figure.
+// since is how long ago t was, as a figure.
 func since(t time.Time) float64 { return micros(Micros(time.Since(t))) }
 
-// length of a time, as a figure.
+// length is a time as a figure.
 func length(d time.Duration) float64 { return micros(Micros(d)) }

@@ -25,7 +25,8 @@ Ctrl-C ends a run early and prints what was measured.
 
 Exit codes
   0  measured
-  1  a condition of --fail does not hold, or nothing could be measured
+  1  a condition of --fail or a row of abuse does not hold, or nothing could be
+     measured
   2  bad command line; the message names the flag
 `
 

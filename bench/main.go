@@ -13,7 +13,7 @@ import (
 // Exit codes.
 const (
 	exitOK     = 0
-	exitFailed = 1 // a condition of --fail did not hold, or nothing could be measured
+	exitFailed = 1 // a condition of --fail or a row of abuse did not hold, or nothing could be measured
 	exitUsage  = 2 // bad command line
 )
 

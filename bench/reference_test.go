@@ -96,7 +96,7 @@ func TestReferenceNamesEverything(t *testing.T) {
 	for _, m := range metrics {
 		names = append(names, m.name)
 	}
-	for _, v := range []any{Result{}, Latency{}, Point{}, Loss{}, Moment{}, Usage{}, Sample{}, SystemUsage{}, SystemSample{}, Comparison{}, Cell{}} {
+	for _, v := range []any{Result{}, Latency{}, Point{}, Loss{}, Moment{}, Usage{}, Sample{}, SystemUsage{}, SystemSample{}, Comparison{}, Cell{}, Verdict{}, Check{}} {
 		for i := range reflect.TypeOf(v).NumField() {
 			key, _, _ := strings.Cut(reflect.TypeOf(v).Field(i).Tag.Get("json"), ",")
 			names = append(names, key)
