@@ -61,7 +61,7 @@ func (o *oracle) takes(f frame) {
 		o.fail(ws.StatusProtocolError, websocket.CauseProtocol)
 	case o.closing:
 		o.late(f)
-	case len(o.message)+len(f.p) > modelMessage:
+	case !f.op.IsControl() && len(o.message)+len(f.p) > modelMessage:
 		o.fail(ws.StatusMessageTooBig, websocket.CauseTooBig)
 	case f.first > 0: // what is not whole has no answer
 	case f.op == ws.OpClose:
