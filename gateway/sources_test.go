@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"log/slog"
@@ -180,33 +179,4 @@ func TestBadFiles(t *testing.T) {
 			t.Errorf("%s: got %v, want %s%s…", name, err, path, want[name])
 		}
 	}
-}
-
-// FuzzFile: whatever is in the file, it is taken or refused by an error that
-// names the file, and what is taken can be checked.
-func FuzzFile(f *testing.F) {
-	files, err := filepath.Glob("testdata/config/*.yaml")
-	if err != nil || len(files) == 0 {
-		f.Fatal("no seeds", err)
-	}
-	for _, path := range files {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
-	flags := options(newParser(&commandLine{}, io.Discard, nil))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		src := sources{}
-		err := src.addYAML(flags, "fuzz.yaml", bytes.NewReader(data))
-		if err != nil && !strings.HasPrefix(err.Error(), "fuzz.yaml:") {
-			t.Errorf("error does not name the file: %v", err)
-		}
-		for name, s := range src {
-			if settable(flags, name) == nil || !strings.HasPrefix(s.name, "fuzz.yaml:") {
-				t.Errorf("setting %q of %q", name, s.name)
-			}
-		}
-	})
 }
