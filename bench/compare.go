@@ -31,6 +31,7 @@ type compareCommand struct {
 	ClientCPUs  cpuSet        `name:"client-cpus" placeholder:"CPUS" help:"Cores that the client runs on."`
 	JSON        string        `name:"json" placeholder:"FILE" help:"Write all runs as JSON."`
 	Markdown    string        `placeholder:"FILE" help:"Write the tables as Markdown."`
+	Plot        string        `placeholder:"FILE" help:"Draw the first table's ratios as SVG."`
 }
 
 func (c *compareCommand) check() error {
@@ -78,7 +79,7 @@ func (d *load) name() string {
 // compare runs all rounds and writes the tables. Interrupted, it writes those
 // of what was measured.
 func compare(ctx context.Context, c *compareCommand, out, errOut io.Writer) error {
-	if err := checkFiles(c.JSON, c.Markdown); err != nil {
+	if err := checkFiles(c.JSON, c.Markdown, c.Plot); err != nil {
 		return usageError{err}
 	}
 	for _, d := range c.cells() {
@@ -164,5 +165,8 @@ func (c *compareCommand) write(table *Comparison, out io.Writer) error {
 	if err := writeFile(c.JSON, table.WriteJSON); err != nil {
 		return err
 	}
-	return writeFile(c.Markdown, table.WriteMarkdown)
+	if err := writeFile(c.Markdown, table.WriteMarkdown); err != nil {
+		return err
+	}
+	return writeFile(c.Plot, table.WritePlot)
 }
