@@ -15,6 +15,7 @@ type busy struct {
 	queued   bool   // it stands in the loop's queue
 	pending  bool   // an edge may have passed: read until EAGAIN or EOF
 	whole    bool   // in holds whole frames: it is given again before anything is read
+	tiny     bool   // its frames are short: a full read of them would be a long turn
 	full     bool   // above the high-water mark: not read until below the low one
 	over     bool   // it is above the cap on connections
 	linger   int    // bytes of input still to be discarded

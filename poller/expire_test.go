@@ -2,6 +2,7 @@ package poller
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 
@@ -230,5 +231,25 @@ func TestBurstLeavesNothing(t *testing.T) {
 	}
 	if busy := l.snapshot().Busy; busy != len(all) {
 		t.Errorf("%d working states in use, want %d", busy, len(all))
+	}
+}
+
+// TestTinyFramesMakeShortTurns: after a read that brought very many messages a
+// connection is read in small pieces while there is more (limits.md B7).
+func TestTinyFramesMakeShortTurns(t *testing.T) {
+	l := still(t, limited(nil))
+	c := open(t, l)
+	empty := []byte{0x82, 0x80, 1, 2, 3, 4}
+	for _, x := range []struct{ frames, want int }{{turnMessages, readBuffer - keptMax}, {turnMessages + 2, readBacklog}} {
+		c.sends(empty[:1])
+		c.sends(slices.Concat(empty[1:], bytes.Repeat(empty, x.frames-1), empty[:1]))
+		c.receives()
+		if got := l.limit(c.slot, l.busyOf(c.slot)); got != x.want {
+			t.Errorf("after %d messages the next read takes %d bytes at most, want %d", x.frames, got, x.want)
+		}
+		c.sends(empty[1:])
+		if b := l.busyOf(c.slot); b != nil {
+			t.Errorf("after the last message it holds %+v", b)
+		}
 	}
 }

@@ -21,8 +21,10 @@ const (
 	// be long: the rest is read to where it stays.
 	readLong = 64 << 10
 	// readBacklog is what one read takes of a connection that had a backlog
-	// lately, to bound what it can add to it.
-	readBacklog = 64 << 10
+	// lately, to bound what it can add to it, and of one whose last read brought
+	// more than turnMessages, to bound the time that it takes from the others.
+	readBacklog  = 64 << 10
+	turnMessages = 8192
 	// keptMax is the longest input that is kept in front of the next read
 	// (websocket.Conn.Receive: an unfinished frame).
 	keptMax = 64 << 10
@@ -290,7 +292,11 @@ func (l *loop) read(fd int, s *slot, sure bool) {
 		return
 	}
 	l.heard(s)
+	before := s.ws.Messages
 	l.receive(fd, s, room[:kept+n], nil, !sure || kept+n == len(room))
+	if b = l.busyOf(s); b != nil && s.is(l) {
+		b.tiny = b.tiny || s.ws.Messages-before > turnMessages
+	}
 }
 
 // limit is how much the next read takes.
@@ -298,7 +304,7 @@ func (l *loop) limit(s *slot, b *busy) int {
 	switch {
 	case !s.ws.Upgraded():
 		return readHead
-	case b != nil && b.progress != 0:
+	case b != nil && (b.progress != 0 || b.tiny):
 		return readBacklog
 	case s.ws.Long():
 		return readLong
