@@ -86,7 +86,7 @@ func (l *loop) giveBack(s *slot, b *busy) {
 // trim gives what nobody needed since the last trim to the collector: a burst
 // leaves nothing behind.
 func (l *loop) trim() {
-	l.pool.trim()
+	l.pool.regions.trim()
 	for _, i := range l.freeBusy[:l.spare] {
 		l.busys[i] = nil
 	}
