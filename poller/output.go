@@ -55,6 +55,9 @@ func (l *loop) settle(fd int, s *slot, t turn) {
 	}
 	if len(t.head)+len(t.out) > 0 {
 		l.backlog(fd, s, t.head, t.out)
+		if t.errno == unix.EINTR { // no event will come for it
+			l.requeue(fd, s)
+		}
 	}
 	l.conn.Sent()
 	if t.err != nil {
@@ -172,7 +175,10 @@ func (l *loop) marks(s *slot, b *busy) {
 func (l *loop) drainOut(fd int, s *slot, b *busy) bool {
 	n, errno := send(fd, &b.out[b.off], len(b.out)-b.off)
 	switch {
-	case errno == unix.EAGAIN || errno == unix.EINTR:
+	case errno == unix.EINTR:
+		l.requeue(fd, s)
+		return !b.full
+	case errno == unix.EAGAIN:
 		return !b.full
 	case errno != 0:
 		l.finish(fd, s, websocket.ErrReset)
