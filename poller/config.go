@@ -20,7 +20,8 @@ const maxDeadline = 240 * 24 * time.Hour
 // Config is what a Server is made of. Start from Default.
 type Config struct {
 	// Listen are the addresses: "host:port", ":port" for all addresses of both
-	// families, port 0 for any free port.
+	// families, port 0 for any free port, each with the options of package
+	// address behind it.
 	Listen []string
 	// Inherited are descriptors of sockets that listen already. One whose
 	// address Listen names takes its place; without Listen all are served;

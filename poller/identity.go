@@ -50,18 +50,25 @@ func (l *loop) identityOf(fd int, s *slot) *identity {
 	return nil
 }
 
+// remote is the address that is kept; the zero value: there is none.
 func (p *identity) remote() netip.AddrPort {
+	if p.nameless() {
+		return netip.AddrPort{}
+	}
 	return netip.AddrPortFrom(netip.AddrFrom16(p.addr).Unmap(), p.port)
 }
 
+// nameless reports whether the peer has no address: it is on a unix socket.
+func (p *identity) nameless() bool { return p.addr == [16]byte{} }
+
 // identify keeps the address of a connection that is about to begin in slot s,
-// if there is a use for it.
-func (l *loop) identify(fd int, s *slot) *identity {
+// if there is a use for it. A peer on a unix socket has none.
+func (l *loop) identify(fd int, s *slot, from *listener) *identity {
 	if l.srv.conf().MaxPerAddress == 0 && l.srv.access == nil {
 		return nil
 	}
 	a := remote(fd)
-	if !a.IsValid() {
+	if !a.IsValid() && !from.isUnix() {
 		return nil // it has been reset already
 	}
 	p := l.srv.identities.make(fd)
