@@ -63,8 +63,8 @@ func (l *loop) admit(fd int, from *listener, total int) admission {
 		l.srv.refused.Add(1)
 		return refusedFull
 	}
-	if p == nil || p.nameless() || c.MaxPerAddress == 0 {
-		return admitted
+	if p == nil || p.nameless() || p.trusted || c.MaxPerAddress == 0 {
+		return admitted // a proxy is nobody's address: its clients are counted when it has named them
 	}
 	verdict := l.srv.addresses.enter(p, c.MaxPerAddress)
 	if verdict != admitted {

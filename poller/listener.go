@@ -264,6 +264,9 @@ func (l *loop) adopt(fd int, verdict admission, from *listener) {
 	case refusedAddress:
 		s.ws.RefuseAddress()
 	}
+	if from.Proxy {
+		l.work(fd, s).preface = true
+	}
 	if err := l.poll.AddReadWrite(&netpoll.PollAttachment{FD: fd}, true); err != nil {
 		l.stats.Refused[RefusedAccept]++
 		l.finish(fd, s, websocket.ErrReset)
