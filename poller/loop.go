@@ -75,6 +75,8 @@ type loop struct {
 
 	// Shared.
 	mail      mailbox
+	inquiry   inquiry
+	known     atomic.Pointer[Stats]  // its counters, as last told
 	held      atomic.Int64           // bytes of buffers in use, as last told
 	count     atomic.Int32           // connections, those handed over to it included
 	halfOpen  atomic.Int32           // those of them that have not upgraded
@@ -141,7 +143,7 @@ func (l *loop) run() error {
 	l.own()
 	id := goroutine()
 	l.goroutine.Store(&id)
-	defer l.beat.Store(0)
+	defer l.leave()
 	err := l.poll.Polling(l.event)
 	if err == errors.ErrEngineShutdown {
 		return nil

@@ -66,11 +66,14 @@ func (s *Server) unused(last uint16) uint16 {
 func (s *Server) switchTo(routes *websocket.Routes) error {
 	names := s.name(routes)
 	answers := make(chan []uint16, len(s.loops))
-	s.each(func(l *loop) { answers <- l.reload(routes, names) })
+	asked := s.each(func(l *loop) { answers <- l.reload(routes, names) })
+	if asked == 0 {
+		return websocket.ErrGone
+	}
 	timer := time.NewTimer(cutTime)
 	defer timer.Stop()
 	inUse := []uint16{s.version}
-	for range s.loops {
+	for range asked {
 		select {
 		case versions := <-answers:
 			inUse = append(inUse, versions...)
