@@ -85,7 +85,7 @@ func abuse(ctx context.Context, c *abuseCommand, out, errOut io.Writer) error {
 
 // command starts the server of a row, whose flags follow.
 func (c *abuseCommand) command(ctx context.Context, errOut io.Writer) (command string, remove func(), err error) {
-	const flags = " --log-level error --listen 127.0.0.1:" + portPlace
+	const flags = gatewayFlags + " --log-level error --listen 127.0.0.1:" + portPlace
 	remove = func() {}
 	if c.Exec != "" {
 		return c.Exec, remove, nil

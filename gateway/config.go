@@ -55,6 +55,10 @@ type Config struct {
 	AccessLog bool          `default:"false" group:"Logging" help:"One line at each connection's end: route, address, close codes, duration, messages, bytes."`
 	LoopWarn  time.Duration `placeholder:"DURATION" default:"100ms" group:"Logging" help:"How long a handler may block its event loop before that is logged with the route."`
 
+	Admin            string `placeholder:"ADDR" default:"127.0.0.1:9999" group:"Admin port" help:"Address of health, metrics, profiles and the live page, host:port; off: none."`
+	AdminOpen        bool   `default:"false" group:"Admin port" help:"Answer everything there to other hosts too, not /healthz, /readyz and /metrics alone."`
+	ReadyConnections int    `placeholder:"N" default:"0" group:"Admin port" help:"Connections above which /readyz says no; 0: none."`
+
 	origins map[string]origin // where the values that are no defaults came from, by flag
 }
 
@@ -101,7 +105,7 @@ func (c *Config) listenFlag() string {
 // name by which it was given.
 func (c *Config) check() error {
 	for _, check := range []func() error{
-		c.settle, c.checkAddresses, c.checkOrigins, c.checkNumbers, c.checkDeadlines, c.checkOrder,
+		c.settle, c.checkAddresses, c.checkAdmin, c.checkOrigins, c.checkNumbers, c.checkDeadlines, c.checkOrder,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -136,6 +140,7 @@ func (c *Config) checkNumbers() error {
 		{"accept-rate", c.AcceptRate, 1<<31 - 1},
 		{"accept-burst", c.AcceptBurst, 1<<31 - 1},
 		{"max-half-open", c.MaxHalfOpen, 1<<31 - 1},
+		{"ready-connections", c.ReadyConnections, 1<<31 - 1},
 		{"max-fragments", c.MaxFragments, 1<<31 - 1},
 		{"max-control-rate", c.MaxControlRate, maxControlRate},
 	} {
