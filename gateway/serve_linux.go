@@ -136,7 +136,7 @@ func newServer(c *Config, env func(string) (string, bool), log *slog.Logger) (*p
 
 // serverConfig is the configuration in the poller's terms.
 func serverConfig(c *Config, log *slog.Logger) (poller.Config, error) {
-	routes, err := table(c.Origin)
+	routes, _, err := table(c)
 	if err != nil {
 		return poller.Config{}, err
 	}
