@@ -38,16 +38,21 @@ type access struct {
 	duration       time.Duration
 	messages       uint32 // from the peer
 	in, out        uint64 // bytes of TCP's payload
+	notes          [][2]string
 }
 
 // LogValue implements slog.LogValuer.
 func (a access) LogValue() slog.Value {
-	return slog.GroupValue(
+	attrs := []slog.Attr{
 		slog.String("route", a.route), slog.String("addr", a.addr.String()), slog.String("cause", a.cause.String()),
 		slog.Int("close_sent", int(a.sent)), slog.Int("close_received", int(a.received)),
 		slog.Duration("duration", a.duration), slog.Uint64("messages", uint64(a.messages)),
 		slog.Uint64("bytes_in", a.in), slog.Uint64("bytes_out", a.out),
-	)
+	}
+	for _, n := range a.notes {
+		attrs = append(attrs, slog.String(n[0], n[1]))
+	}
+	return slog.GroupValue(attrs...)
 }
 
 // put queues a line. Loops do not wait for it.
@@ -101,6 +106,7 @@ func (l *loop) logAccess(fd int, s *slot, p *identity, cause websocket.CloseErro
 	l.srv.access.put(access{
 		route: l.conn.Pattern(), addr: p.remote(), cause: counted, sent: p.sent, received: p.received,
 		duration: time.Duration(l.tick-p.came) * tickTime, messages: s.ws.Messages, in: in, out: out,
+		notes: l.conn.Noted(),
 	})
 }
 
