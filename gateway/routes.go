@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"echogate/gateway/zoo"
 	"echogate/poller/websocket"
 )
 
@@ -15,6 +16,8 @@ func routes() map[string]websocket.Route {
 		"/tutorial":       {HTTP: page("tutorial.html")},
 		"/console/{file}": {HTTP: file},
 		"/status/{code}":  {HTTP: status},
+		"/zoo":            {HTTP: zoo.List},
+		"/zoo/{name}":     zoo.Route(),
 	}
 }
 
