@@ -99,11 +99,6 @@ var heads = map[string]string{
 	"one-by-one":         wantGood + "\n",
 }
 
-// segmented are the animals that come in many segments, and in how many at least.
-var segmented = map[string]int{
-	"headers-oversized": 32, "headers-split": 14, "one-by-one": 129 + 9 + 1, "ping-flood": 21, "close-split": 1 + 7,
-}
-
 // Every animal sends what it says, byte by byte, and nothing else.
 func TestAnimals(t *testing.T) {
 	host := start(t)

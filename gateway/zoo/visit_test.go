@@ -179,3 +179,24 @@ func TestOutcomeLabels(t *testing.T) {
 		t.Error("the empty label means something")
 	}
 }
+
+// segmented are the animals that come in many segments, and in how many at least.
+var segmented = map[string]int{
+	"headers-oversized": 32, "headers-split": 14, "one-by-one": 129 + 9 + 1, "ping-flood": 21, "close-split": 1 + 7,
+}
+
+// What comes in pieces comes over time: a client that reads all there is does not
+// get two of them at once.
+func TestGaps(t *testing.T) {
+	for name := range segmented {
+		s := serve()
+		c := s.Dial("/zoo/" + name)
+		c.Raw()
+		s.Advance(tick)
+		piece := len(c.Raw())
+		s.Advance(patience)
+		if rest := len(c.Raw()); piece == 0 || rest == 0 {
+			t.Errorf("%s: got %d bytes after a tick, %d later", name, piece, rest)
+		}
+	}
+}
