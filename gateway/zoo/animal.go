@@ -96,7 +96,7 @@ const (
 var (
 	fails       = []Outcome{Failed}
 	failsFrame  = []Outcome{Failed, Closed1002}
-	failsUTF8   = []Outcome{Failed, Closed1007}
+	failsUTF8   = []Outcome{Failed, Closed1007, Closed1002}
 	failsReason = []Outcome{Failed, Closed1002, Closed1007}
 	goesOn      = []Outcome{WentOn}
 	answers     = []Outcome{Closed1000}

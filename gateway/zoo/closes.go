@@ -14,7 +14,7 @@ var closes = []Animal{
 		Must: mustFail, Fits: failsFrame, frames: []string{"\x88\x02\x03\xe7"}, ending: closed},
 	{Name: "close-5000", Section: "7.4.2", Does: "the close code 5000: none above 4999 has a meaning",
 		Must: "fail the connection, or answer: the RFC does not forbid the range",
-		Fits: []Outcome{Failed, Closed1002, Closed1000, ClosedNone, ClosedOther}, frames: []string{"\x88\x02\x13\x88"}, ending: closed},
+		Fits: []Outcome{Failed, Closed1002, Closed1000, ClosedNone, Broke}, frames: []string{"\x88\x02\x13\x88"}, ending: closed},
 	{Name: "close-reason-utf8", Section: "5.5.1", Does: "a close reason that is not UTF-8",
 		Must: mustFail, Fits: failsReason, frames: []string{"\x88\x06\x03\xe8by\xffe"}, ending: closed},
 	{Name: "close-empty", Section: "7.1.5", Does: "a close frame without a code",

@@ -20,7 +20,7 @@ const (
 	WentOn              // it answered the ping behind the wrong thing
 	Waited              // it did nothing until it was cut
 	HungUp              // it did nothing before the animal ended TCP, as that one does
-	Broke               // it broke the protocol itself
+	Broke               // it broke the protocol itself, as by a close code that must not travel
 	Interrupted         // the gateway had to end the visit: it stops, or has no memory
 	ClosedNone          // it sent a close frame without a code
 	Closed1000          // it sent a close frame with that code
