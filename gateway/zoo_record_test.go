@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"echogate/gateway/zoo"
 )
@@ -35,11 +36,12 @@ func writeRecord(t *testing.T, path string, columns []column) {
 
 func recordOf(columns []column) string {
 	var b strings.Builder
-	b.WriteString("# Three clients in the zoo\n\n" +
+	b.WriteString("# " + time.Now().Format(time.DateOnly) + ": three clients in the zoo\n\n" +
 		"What each animal of `/zoo` made of real clients: what the gateway saw them do (its\n" +
 		"counter's label), and in parentheses what the client's user saw. **Bold**: not what\n" +
 		"RFC 6455 asks for.\n\n## How\n\n")
-	fmt.Fprintf(&b, "- commit %s; %s, Linux %s\n", said("git", "rev-parse", "--short", "HEAD"), runtime.Version(), said("uname", "-r"))
+	kernel, _, _ := strings.Cut(said("uname", "-r"), "-")
+	fmt.Fprintf(&b, "- commit %s; %s, Linux %s\n", said("git", "rev-parse", "--short", "HEAD"), runtime.Version(), kernel)
 	fmt.Fprintf(&b, "- Chromium: %s, headless, by the page's own button\n", said("chromium", "--version"))
 	fmt.Fprintf(&b, "- gobwas/ws: %s, `ws.Dial` and `wsutil.ReadServerData` (`gateway/zoo_gobwas_test.go`)\n", moduleVersion("github.com/gobwas/ws"))
 	fmt.Fprintf(&b, "- websockets: %s, on %s (`gateway/testdata/zoo.py`)\n",
@@ -59,11 +61,20 @@ func recordOf(columns []column) string {
 	}
 	b.WriteString("\n## What differs\n\n")
 	for _, v := range visitors {
-		for _, name := range slices.Sorted(maps.Keys(v.differs)) {
-			fmt.Fprintf(&b, "- %s, %s: %s\n", v.name, name, v.differs[name].why)
+		for why, names := range reasons(v.differs) {
+			fmt.Fprintf(&b, "- %s, %s: %s\n", v.name, strings.Join(names, ", "), why)
 		}
 	}
 	return b.String()
+}
+
+// reasons are the animals with what a client does differently, by why.
+func reasons(differs map[string]difference) map[string][]string {
+	m := make(map[string][]string)
+	for _, name := range slices.Sorted(maps.Keys(differs)) {
+		m[differs[name].why] = append(m[differs[name].why], name)
+	}
+	return m
 }
 
 func (c column) cell(a zoo.Animal) string {
