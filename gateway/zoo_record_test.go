@@ -61,8 +61,9 @@ func recordOf(columns []column) string {
 	}
 	b.WriteString("\n## What differs\n\n")
 	for _, v := range visitors {
-		for why, names := range reasons(v.differs) {
-			fmt.Fprintf(&b, "- %s, %s: %s\n", v.name, strings.Join(names, ", "), why)
+		byReason := reasons(v.differs)
+		for _, why := range slices.Sorted(maps.Keys(byReason)) {
+			fmt.Fprintf(&b, "- %s, %s: %s\n", v.name, strings.Join(byReason[why], ", "), why)
 		}
 	}
 	return b.String()
