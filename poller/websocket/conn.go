@@ -43,6 +43,8 @@ type Conn struct {
 	older    map[uint16]*edition     // versions before routes that have connections
 	sides    []side
 	freeSide []uint32
+	notes    map[uint64][][2]string // by id, of the few that have some
+	noted    [][2]string            // of the connection that was released last
 	up       upgrader
 }
 

@@ -246,6 +246,7 @@ func (s *Server) finish(c *Client, why websocket.CloseError) {
 		c.err = errors.Join(c.err, err)
 	}
 	c.cause, c.work, c.kept = counted, nil, nil
+	c.notes = s.conn.Noted()
 	s.timers = slices.DeleteFunc(s.timers, func(t timer) bool { return t.conn == c })
 	s.mu.Lock()
 	defer s.mu.Unlock()
