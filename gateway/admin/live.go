@@ -85,6 +85,7 @@ func (s *Server) now() live {
 		Open: f.Connections, Handshake: f.HalfOpen, Limit: f.config.MaxConnections, Accepted: f.Accepted,
 		Paused: f.Paused, Pauses: f.Pauses, Buffered: f.Buffered, Resident: resident(), Before: s.resident,
 		Lag:     lag{Ticks: f.Lag[:], Sum: float64(f.LagSum) / 1000},
+		Routes:  []route{},
 		Refused: make(map[string]uint64), Closed: make(map[string]uint64),
 	}
 	for _, bound := range poller.LagBounds {

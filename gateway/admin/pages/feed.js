@@ -9,21 +9,32 @@ const patience = 5000; // ms for an answer
 export function follow(took, lost) {
   let last = performance.now();
   const ask = async () => {
-    if (!document.hidden) {
-      try {
-        const answer = await fetch("/live", {cache: "no-store", signal: AbortSignal.timeout(patience)});
-        if (!answer.ok) {
-          throw new Error(answer.statusText);
-        }
-        took(await answer.json());
-        last = performance.now();
-      } catch {
-        lost(performance.now() - last);
-      }
-    }
     setTimeout(ask, every);
+    if (document.hidden || asking) {
+      return;
+    }
+    asking = true;
+    const answer = await latest();
+    asking = false;
+    if (answer === undefined) {
+      lost(performance.now() - last);
+      return;
+    }
+    last = performance.now();
+    took(answer);
   };
+  let asking = false;
   ask();
+}
+
+// latest is the answer, undefined if there is none.
+async function latest() {
+  try {
+    const answer = await fetch("/live", {cache: "no-store", signal: AbortSignal.timeout(patience)});
+    return answer.ok ? await answer.json() : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 // perSecond is how much a counter grew from one answer to the next. The clock is

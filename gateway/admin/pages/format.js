@@ -60,8 +60,8 @@ export function ago(ms) {
 // duration is a long time, in its two largest units.
 export function duration(seconds) {
   const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
-  const first = Math.max(0, units.findIndex(([, length]) => seconds >= length));
   let rest = Math.floor(seconds);
+  const first = units.findIndex(([, length]) => rest >= Math.min(length, 60));
   return units.slice(first, first + 2).map(([name, length]) => {
     const n = Math.floor(rest / length);
     rest -= n * length;
