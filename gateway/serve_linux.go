@@ -97,9 +97,16 @@ func newGateway(c *Config, env func(string) (string, bool), log *slog.Logger) (*
 	}
 	g.admin = admin.New(admin.Config{
 		Gateway: s, Version: release(), Log: log, Options: c.adminOptions(),
-		Counters: []admin.Counter{g.reloads.counter()},
+		Counters: g.counters(),
 	})
 	return g, nil
+}
+
+// counters are those that the admin port shows beside the server's own.
+func (g *gateway) counters() []admin.Counter {
+	return []admin.Counter{
+		g.reloads.counter(),
+	}
 }
 
 // wait does what signals ask for until the server has ended.
