@@ -29,7 +29,7 @@ func (f *gatewayFlags) check() error {
 // command is how to start the server; more flags may follow it. remove takes
 // away what was built for it.
 func (f *gatewayFlags) command(ctx context.Context, errOut io.Writer) (command string, remove func(), err error) {
-	const flags = " --log-level error --listen 127.0.0.1:" + portPlace
+	const flags = adminOff + " --log-level error --listen 127.0.0.1:" + portPlace
 	remove = func() {}
 	if f.Exec != "" {
 		return f.Exec, remove, nil
