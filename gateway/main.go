@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"text/tabwriter"
+
+	"echogate/gateway/fault"
 )
 
 func main() {
@@ -35,7 +37,7 @@ func run(args []string, env func(string) (string, bool), out, errOut io.Writer) 
 
 // printRoutes prints the routing table: path, kind, and what is there.
 func printRoutes(c *Config, out, errOut io.Writer) int {
-	_, all, err := table(c)
+	_, all, err := table(c, new(fault.Counts))
 	if err != nil {
 		fmt.Fprintf(errOut, "echogate: %v\n", err)
 		return exitUsage

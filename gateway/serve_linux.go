@@ -16,6 +16,7 @@ import (
 	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
 
+	"echogate/gateway/fault"
 	"echogate/poller"
 )
 
@@ -37,7 +38,8 @@ func serve(c *Config, again func() (*Config, error), env func(string) (string, b
 	level.Set(c.LogLevel)
 	log := newLogger(errOut, c.LogFormat, level)
 	tuneCollector(env)
-	s, err := newServer(c, env, log)
+	given := new(fault.Counts)
+	s, err := newServer(c, env, log, given)
 	if err != nil {
 		fmt.Fprintf(errOut, "echogate: %v\n", err)
 		return exitUsage
@@ -46,7 +48,7 @@ func serve(c *Config, again func() (*Config, error), env func(string) (string, b
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	g := &gateway{
-		Server: s, config: c, again: again, level: level, log: log, program: program,
+		Server: s, config: c, again: again, level: level, log: log, program: program, given: given,
 		stop: stop, ended: make(chan error, 1), taken: make(chan successor, 1),
 	}
 	go func() { g.ended <- s.Run(ctx) }()
@@ -63,9 +65,10 @@ type gateway struct {
 	again   func() (*Config, error) // reads it anew
 	level   *slog.LevelVar
 	log     *slog.Logger
-	program string     // its file at the start
-	stop    func()     // drains
-	ended   chan error // what Run returned
+	given   *fault.Counts // faults, of all configurations
+	program string        // its file at the start
+	stop    func()        // drains
+	ended   chan error    // what Run returned
 	taken   chan successor
 
 	starting context.CancelFunc // of a take-over under way
@@ -119,9 +122,9 @@ func (g *gateway) signal(sig os.Signal) {
 
 // newServer makes the server that the configuration asks for. Its errors name
 // what cannot be had.
-func newServer(c *Config, env func(string) (string, bool), log *slog.Logger) (*poller.Server, error) {
+func newServer(c *Config, env func(string) (string, bool), log *slog.Logger, given *fault.Counts) (*poller.Server, error) {
 	raiseDescriptors(log)
-	p, err := serverConfig(c, log)
+	p, err := serverConfig(c, log, given)
 	if err != nil {
 		return nil, err
 	}
@@ -135,8 +138,8 @@ func newServer(c *Config, env func(string) (string, bool), log *slog.Logger) (*p
 }
 
 // serverConfig is the configuration in the poller's terms.
-func serverConfig(c *Config, log *slog.Logger) (poller.Config, error) {
-	routes, _, err := table(c)
+func serverConfig(c *Config, log *slog.Logger, given *fault.Counts) (poller.Config, error) {
+	routes, _, err := table(c, given)
 	if err != nil {
 		return poller.Config{}, err
 	}
