@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"echogate/gateway/admin"
+	"echogate/gateway/zoo"
 	"echogate/poller"
 )
 
@@ -96,7 +97,7 @@ func newGateway(c *Config, env func(string) (string, bool), log *slog.Logger) (*
 		ended: make(chan error, 1), taken: make(chan successor, 1),
 	}
 	g.admin = admin.New(admin.Config{
-		Gateway: s, Version: number(), Log: log, Options: c.adminOptions(),
+		Gateway: s, Version: release(), Log: log, Options: c.adminOptions(),
 		Counters: g.counters(),
 	})
 	return g, nil
@@ -106,6 +107,12 @@ func newGateway(c *Config, env func(string) (string, bool), log *slog.Logger) (*
 func (g *gateway) counters() []admin.Counter {
 	return []admin.Counter{
 		g.reloads.counter(),
+		{
+			Name: "zoo_total", Labels: []string{"animal", "outcome"}, Help: "Visits to the zoo that have ended, by what the client did at last.",
+			Read: func(add func(n uint64, labels ...string)) {
+				zoo.Each(func(animal, outcome string, n uint64) { add(n, animal, outcome) })
+			},
+		},
 	}
 }
 
@@ -175,7 +182,7 @@ func newServer(c *Config, handed []int, log *slog.Logger) (*poller.Server, error
 
 // serverConfig is the configuration in the poller's terms.
 func serverConfig(c *Config, log *slog.Logger) (poller.Config, error) {
-	routes, err := table(c.Origin)
+	routes, _, err := table(c)
 	if err != nil {
 		return poller.Config{}, err
 	}

@@ -92,7 +92,7 @@ func (s *Server) switchTo(routes *websocket.Routes) error {
 func (l *loop) reload(routes *websocket.Routes, names []uint16) []uint16 {
 	l.conn.Serve(routes)
 	l.names = names
-	l.pool.keep = l.srv.conf().kept()
+	l.pool.regions.keep = l.srv.conf().kept()
 	for _, ln := range l.listeners {
 		if err := ln.userTimeout(l.srv.conf().userTimeout()); err != nil {
 			l.srv.log.Warn("option not set on a listener", "addr", ln.addr, "err", err)
