@@ -59,6 +59,10 @@ func TestYield(t *testing.T) {
 	f.Close()
 	other := start(t, map[string]websocket.Route{"/echo": {Message: echo}})
 	g.Yield()
+	g.Leave()
+	if wrong := g.unready(); len(wrong) > 0 {
+		t.Errorf("who asked just before is told %q, though the other process is ready", wrong)
+	}
 	other.Serve(ln)
 	other.Leave()
 	if w, _ := g.ask(t, "GET", "/readyz"); w.StatusCode != 503 {
