@@ -15,7 +15,7 @@ func main() {
 
 // run does what the command line says and returns the exit code.
 func run(args []string, env func(string) (string, bool), out, errOut io.Writer) int {
-	command, config, err := parse(args, env, out)
+	command, line, err := parseLine(args, env, out)
 	if err != nil {
 		fmt.Fprintf(errOut, "echogate: %v\nRun \"echogate --help\" for what is accepted.\n", err)
 		return exitUsage
@@ -23,14 +23,16 @@ func run(args []string, env func(string) (string, bool), out, errOut io.Writer) 
 	switch command {
 	case commandVersion:
 		fmt.Fprintln(out, version())
+	case commandClient:
+		return line.Client.run(out, errOut)
 	case commandRoutes:
-		return printRoutes(config, out, errOut)
+		return printRoutes(&line.Config, out, errOut)
 	case commandServe:
 		again := func() (*Config, error) {
 			_, c, err := parse(args, env, io.Discard)
 			return c, err
 		}
-		return serve(config, again, env, errOut)
+		return serve(&line.Config, again, env, errOut)
 	}
 	return exitOK
 }
