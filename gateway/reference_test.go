@@ -7,37 +7,89 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"echogate/gateway/fault"
 )
 
-var update = flag.Bool("update", false, "write the option table of README.md anew")
+var update = flag.Bool("update", false, "write the tables of README.md anew")
 
-// The table of options lies between these lines of README.md.
+// The tables of README.md lie between these lines.
 const (
-	tableBegin = "<!-- options: written by go test ./gateway -run TestReference -update -->\n"
-	tableEnd   = "<!-- end of options -->\n"
+	tableBegin = "<!-- %s: written by go test ./gateway -run TestReference -update -->\n"
+	tableEnd   = "<!-- end of %s -->\n"
 )
 
-// TestReference compares the option table of README.md with Config.
+// TestReference compares the tables of README.md with what they are made of.
 func TestReference(t *testing.T) {
 	data, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	head, rest, ok := strings.Cut(string(data), tableBegin)
-	_, tail, closed := strings.Cut(rest, tableEnd)
-	if !ok || !closed {
-		t.Fatal("README.md has no table of options")
+	text := string(data)
+	for name, table := range map[string]string{"options": optionTable(), "paths": pathTable(t), "faults": faultTable()} {
+		begin, end := fmt.Sprintf(tableBegin, name), fmt.Sprintf(tableEnd, name)
+		head, rest, ok := strings.Cut(text, begin)
+		_, tail, closed := strings.Cut(rest, end)
+		if !ok || !closed {
+			t.Fatalf("README.md has no table of %s", name)
+		}
+		text = head + begin + table + end + tail
 	}
-	want := head + tableBegin + optionTable() + tableEnd + tail
 	if *update {
-		if err := os.WriteFile("README.md", []byte(want), 0o644); err != nil {
+		if err := os.WriteFile("README.md", []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if string(data) != want {
-		t.Errorf("README.md is not what Config says; go test ./gateway -run TestReference -update writes:\n%s", optionTable())
+	if string(data) != text {
+		t.Errorf("README.md is not up to date: go test ./gateway -run TestReference -update writes it")
 	}
+}
+
+// pathTable is the routing table in Markdown, a row for each path and one for
+// each of its parameters.
+func pathTable(t *testing.T) string {
+	t.Helper()
+	_, all, err := table(new(Config), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	b.WriteString("\n| path | speaks | what is there |\n|---|---|---|\n")
+	for _, l := range all {
+		about := l.about
+		for _, p := range l.params {
+			about += fmt.Sprintf("<br>`?%s`: %s%s", p.Name, p.About, accepted(p))
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", l.path, l.kind(), about)
+	}
+	return b.String() + "\n"
+}
+
+// accepted is what a parameter accepts, and its default, in brackets.
+func accepted(p parameter) string {
+	text := p.Accepts
+	if text == "nothing" {
+		text = "no value"
+	}
+	if p.Default != "" {
+		text += "; else " + p.Default
+	}
+	return " (" + text + ")"
+}
+
+// faultTable is the grammar of faults in Markdown.
+func faultTable() string {
+	var b strings.Builder
+	b.WriteString("\n| parameter | accepts | default | what it does |\n|---|---|---|---|\n")
+	for _, p := range fault.Parameters() {
+		value := "–"
+		if p.Default != "" {
+			value = p.Default
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", p.Name, p.Accepts, value, p.About)
+	}
+	return b.String() + "\n"
 }
 
 // optionTable is the reference in Markdown, a table for each group.
