@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 )
 
 func main() {
@@ -13,6 +14,9 @@ func main() {
 // run does what the command line says and returns the exit code.
 func run(args []string, env func(string) (string, bool), out, errOut io.Writer) int {
 	command, config, err := parse(args, env, out)
+	if err != nil && slices.Contains(args, commandHealthcheck) {
+		return unhealthy(err, errOut) // 0 or 1, whatever happens
+	}
 	if err != nil {
 		fmt.Fprintf(errOut, "echogate: %v\nRun \"echogate --help\" for what is accepted.\n", err)
 		return exitUsage
@@ -20,6 +24,8 @@ func run(args []string, env func(string) (string, bool), out, errOut io.Writer) 
 	switch command {
 	case commandVersion:
 		fmt.Fprintln(out, version())
+	case commandHealthcheck:
+		return healthcheck(config.Admin, out, errOut)
 	case commandRoutes:
 		return printRoutes(config, out, errOut)
 	case commandServe:
