@@ -35,6 +35,7 @@ const (
 	finClose      // close(2): both close frames are exchanged, or the stream has ended
 	finLinger     // shutdown, discard until the peer's FIN or a bound, close
 	finReset      // RST
+	finHalf       // shutdown, discard until the peer's FIN, for longer
 )
 
 // idle reports whether nothing is unfinished.

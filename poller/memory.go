@@ -37,14 +37,14 @@ func (l *loop) bound() {
 	if d := l.pool.memory() - l.told; d < heldStep && d > -heldStep {
 		return
 	}
-	l.tell()
+	l.announce()
 	if !l.over() {
 		return
 	}
 	l.pool.regions.coolAll()
-	l.tell()
+	l.announce()
 	for n := 0; n < evictions && l.over() && l.evict(); n++ {
-		l.tell()
+		l.announce()
 	}
 }
 
@@ -54,8 +54,8 @@ func (l *loop) over() bool {
 	return most > 0 && l.srv.held() > most
 }
 
-// tell tells the other loops how much memory this one's buffers have.
-func (l *loop) tell() {
+// announce tells the other loops how much memory this one's buffers have.
+func (l *loop) announce() {
 	l.told = l.pool.memory()
 	l.held.Store(int64(l.told))
 }

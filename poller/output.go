@@ -253,9 +253,12 @@ func (l *loop) conclude(fd int, s *slot, b *busy) {
 		return
 	}
 	_ = unix.Shutdown(fd, unix.SHUT_WR)
+	b.linger, b.until = lingerBytes, l.after(lingerTime)
+	if b.fin == finHalf {
+		b.linger, b.until = halfBytes, l.after(halfTime)
+	}
 	l.Free(b.in)
 	b.in, b.whole, b.fin = nil, false, finNone
-	b.linger, b.until = lingerBytes, l.after(lingerTime)
 	l.discard(fd, s, b)
 }
 

@@ -116,6 +116,15 @@ func remote(fd int) netip.AddrPort {
 	return addrPort(sa)
 }
 
+// local is the address that the peer connected to.
+func local(fd int) netip.AddrPort {
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return addrPort(sa)
+}
+
 func addrPort(sa unix.Sockaddr) netip.AddrPort {
 	switch a := sa.(type) {
 	case *unix.SockaddrInet4:
