@@ -224,6 +224,21 @@ func (b *tab) saveDownloads() {
 	}
 }
 
+// watchShifts has the browser watch whether anything moves that nobody moved.
+func (b *tab) watchShifts() {
+	b.t.Helper()
+	b.run(`window.shift = 0;
+		new PerformanceObserver((list) => list.getEntries().forEach((e) => (window.shift += e.value)))
+			.observe({type: "layout-shift", buffered: false})`)
+}
+
+func (b *tab) wantNoShift() {
+	b.t.Helper()
+	if shift := valueOf[float64](b, "shift"); shift > 0 {
+		b.t.Errorf("the layout shifted by %v", shift)
+	}
+}
+
 // allowClipboard lets the page read what it has copied.
 func (b *tab) allowClipboard() {
 	b.t.Helper()

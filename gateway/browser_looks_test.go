@@ -35,23 +35,7 @@ func TestConsoleLooks(t *testing.T) {
 	b.fill("reason", "done")
 	b.run(`document.querySelector("#rows .row:not([hidden])[data-kind=binary]:nth-last-child(-n+20)").click()`)
 	b.until(`!document.getElementById("detail").hidden`)
-	for _, look := range []struct {
-		name, scheme  string
-		width, height int64
-	}{
-		{"desktop-light", "light", 1280, 800},
-		{"desktop-dark", "dark", 1280, 800},
-		{"tablet-light", "light", 820, 1180},
-		{"phone-light", "light", 375, 812},
-		{"phone-dark", "dark", 375, 812},
-	} {
-		b.do(look.name, emulateScheme(look.scheme), chromedp.EmulateViewport(look.width, look.height, asPhone(look.width < 500)))
-		b.until(fmt.Sprintf("innerWidth === %d", look.width))
-		if wide := valueOf[int64](b, "document.documentElement.scrollWidth"); wide > look.width {
-			t.Errorf("%s: the page is %d pixels wide", look.name, wide)
-		}
-		b.picture(look.name)
-	}
+	b.inLooks("console")
 	for _, name := range []string{"tutorial", "zoo"} {
 		b.open(valueOf[string](b, "location.origin") + "/" + name)
 		b.until(`document.documentElement.scrollWidth <= innerWidth`)
@@ -84,6 +68,7 @@ func (b *tab) inLooks(name string) {
 	}{
 		{"desktop-light", "light", 1280, 800},
 		{"desktop-dark", "dark", 1280, 800},
+		{"tablet-light", "light", 820, 1180},
 		{"phone-light", "light", 375, 812},
 		{"phone-dark", "dark", 375, 812},
 	} {
