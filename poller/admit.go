@@ -20,8 +20,8 @@ const (
 // takes to read a request and refuse it.
 const reserve = 128
 
-// place gives a new connection to the loop that has the fewest.
-func (l *loop) place(fd int) {
+// place gives a new connection, accepted by from, to the loop that has the fewest.
+func (l *loop) place(fd int, from *listener) {
 	total := int32(0)
 	least := l
 	for _, o := range l.srv.loops {
@@ -40,9 +40,9 @@ func (l *loop) place(fd int) {
 	least.count.Add(1)
 	least.halfOpen.Add(1)
 	if least == l {
-		l.adopt(fd, verdict)
+		l.adopt(fd, verdict, from)
 	} else {
-		l.handOver(fd, verdict, least)
+		l.handOver(letter{kind: letterAdopt, to: websocket.NewHandle(nil, int32(fd), 0), verdict: verdict, from: from}, least)
 	}
 	l.makeRoom()
 }
@@ -74,15 +74,15 @@ func (l *loop) admit(fd, total int) admission {
 }
 
 // handOver gives a connection to another loop, which has been told to count it.
-func (l *loop) handOver(fd int, verdict admission, to *loop) {
-	x := letter{kind: letterAdopt, to: websocket.NewHandle(nil, int32(fd), 0), verdict: verdict}
+func (l *loop) handOver(x letter, to *loop) {
 	if to.mail.post(to, x) == nil {
 		return
 	}
+	fd := int(x.to.FD)
 	to.count.Add(-1) // the loops are ending
 	to.halfOpen.Add(-1)
 	l.stats.Closed[websocket.CauseGoingAway]++
-	if verdict == refusedFull {
+	if x.verdict == refusedFull {
 		l.srv.refused.Add(-1)
 	}
 	if p := l.srv.identities.at(fd); p != nil {

@@ -122,6 +122,15 @@ func (l *loop) Remote(c *websocket.Conn) netip.AddrPort {
 	return remote(fd)
 }
 
+// TLS implements websocket.Loop.
+func (l *loop) TLS(c *websocket.Conn) (websocket.TLS, bool) {
+	_, s := l.of(c)
+	if b := l.busyOf(s); b != nil && b.tls != nil && b.tls.open {
+		return b.tls.facts(), true
+	}
+	return websocket.TLS{}, false
+}
+
 // Handle implements websocket.Loop.
 func (l *loop) Handle(c *websocket.Conn) websocket.Handle {
 	fd, s := l.of(c)

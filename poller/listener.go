@@ -32,6 +32,7 @@ type listener struct {
 	paused  uint32        // tick at which it comes back to the poller; 0: it is there
 	pause   time.Duration // the next pause for want of descriptors
 	starved bool          // that is why it is paused
+	secure  bool          // what it accepts is of TLS; any loop may look
 }
 
 // listen opens the socket of address.
@@ -184,7 +185,7 @@ func (l *loop) accept(ln *listener) {
 		if errno == 0 {
 			ln.pause = pauseFirst
 			l.stats.Accepted++
-			l.place(fd)
+			l.place(fd, ln)
 			continue
 		}
 		l.notAccepted()
@@ -262,11 +263,14 @@ func (l *loop) resumeAccept() {
 	}
 }
 
-// adopt begins a connection on this loop.
-func (l *loop) adopt(fd int, verdict admission) {
+// adopt begins a connection on this loop, which from has accepted.
+func (l *loop) adopt(fd int, verdict admission, from *listener) {
 	s := l.table.at(fd)
 	l.arm()
 	s.take(l.tag, l.tick)
+	if from.secure {
+		l.secure(fd, s)
+	}
 	l.await(fd, s)
 	switch verdict {
 	case refusedFull:

@@ -18,6 +18,7 @@ type letter struct {
 	f       func(*websocket.Conn) error
 	task    func()
 	verdict admission // adopt
+	from    *listener // adopt
 }
 
 type letterKind uint8
@@ -78,7 +79,7 @@ func (l *loop) deliver() error {
 		case letterTask:
 			x.task()
 		case letterAdopt:
-			l.adopt(int(x.to.FD), x.verdict)
+			l.adopt(int(x.to.FD), x.verdict, x.from)
 		default:
 			l.deliverTo(x)
 		}
@@ -134,6 +135,7 @@ func (l *loop) answered(fd int, s *slot) {
 type jobs struct {
 	mu      sync.Mutex
 	max     int
+	queue   int // how many may wait, for who asks by crowded
 	running int
 	waiting []func() // at most one for each connection
 	closed  bool
@@ -154,6 +156,13 @@ func (j *jobs) start(f func()) error {
 	j.running++
 	j.done.Go(func() { j.work(f) })
 	return nil
+}
+
+// crowded reports whether as many wait as may.
+func (j *jobs) crowded() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.waiting) >= j.queue
 }
 
 func (j *jobs) work(f func()) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -35,6 +36,7 @@ type Server struct {
 	// Shared.
 	config    atomic.Pointer[Config] // in force, with nothing left open; replaced whole
 	jobs      jobs
+	steps     jobs // of handshakes of TLS
 	addresses addresses
 	budget    budget
 	gate      gate
@@ -71,6 +73,7 @@ func New(config Config) (*Server, error) {
 	s.identities = make(identities, len(s.table.chunks))
 	s.config.Store(&config)
 	s.jobs.max = config.Jobs
+	s.steps.max, s.steps.queue = stepsPerCore*runtime.GOMAXPROCS(0), stepQueue
 	if config.AccessLog != nil {
 		s.access = newAccessLog(config.AccessLog)
 	}
@@ -103,6 +106,7 @@ func (s *Server) open() error {
 		s.loops = append(s.loops, l)
 	}
 	for i, ln := range s.listeners {
+		ln.secure = s.conf().TLS != nil
 		if err := ln.userTimeout(s.conf().userTimeout()); err != nil {
 			return err
 		}
@@ -283,6 +287,7 @@ func (s *Server) finish() {
 	jobs := make(chan struct{})
 	go func() {
 		s.jobs.done.Wait()
+		s.steps.done.Wait()
 		close(jobs)
 	}()
 	if !s.wait(jobs) {

@@ -25,12 +25,15 @@ const (
 	RejectProtocol                  // no subprotocol that a Strict route speaks
 	RejectUpgrade                   // a plain request to a WebSocket route
 	RejectServer                    // the mover had no place for it
+	RejectTLS                       // no handshake of TLS, or a bad one, where TLS is spoken
+	RejectTLSTimeout                // a handshake of TLS that did not end in time
 	Rejects                         // how many there are
 )
 
 var rejectLabels = [Rejects]string{
 	"handler", "too_large", "bad_request", "body", "method", "version", "key", "path",
 	"origin", "not_http", "http_version", "protocol", "upgrade", "server",
+	"tls", "tls_timeout",
 }
 
 // String returns the label used in counters and logs.

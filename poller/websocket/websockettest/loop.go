@@ -86,6 +86,11 @@ func (l loop) End(c *websocket.Conn, _ websocket.End) { l.client(c).fin = true }
 // Remote implements websocket.Loop.
 func (l loop) Remote(*websocket.Conn) netip.AddrPort { return l.Server.Remote }
 
+// TLS implements websocket.Loop.
+func (l loop) TLS(*websocket.Conn) (websocket.TLS, bool) {
+	return l.Server.TLS, l.Server.TLS != websocket.TLS{}
+}
+
 // Handle implements websocket.Loop.
 func (l loop) Handle(c *websocket.Conn) websocket.Handle {
 	return websocket.NewHandle(l, int32(c.ID()), 0)
