@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
@@ -53,7 +55,9 @@ func serve(c *Config, again func() (*Config, error), env func(string) (string, b
 	if err := tellReady(env); err != nil {
 		log.Warn("readiness not told", "err", err)
 	}
-	return g.wait(signals)
+	watch := time.NewTicker(cmp.Or(c.TLSWatch, maxDeadline))
+	defer watch.Stop()
+	return g.wait(signals, watch)
 }
 
 // gateway is the running program.
@@ -71,14 +75,19 @@ type gateway struct {
 	starting context.CancelFunc // of a take-over under way
 	stopping int                // signals to stop that have come, a take-over among them
 	reloads  reloads
+	badTLS   string // why the files of TLS were refused at the last look
 }
 
 // wait does what signals ask for until the server has ended.
-func (g *gateway) wait(signals <-chan os.Signal) (code int) {
+func (g *gateway) wait(signals <-chan os.Signal, watch *time.Ticker) (code int) {
 	for {
 		select {
 		case sig := <-signals:
-			g.signal(sig)
+			if g.signal(sig); g.config.TLSWatch > 0 { // it may be another
+				watch.Reset(g.config.TLSWatch)
+			}
+		case <-watch.C:
+			g.renewTLS()
 		case s := <-g.taken:
 			g.succeeded(s)
 		case err := <-g.ended:
@@ -125,6 +134,10 @@ func newServer(c *Config, env func(string) (string, bool), log *slog.Logger) (*p
 	if err != nil {
 		return nil, err
 	}
+	if err := c.loadTLS(nil, log); err != nil {
+		return nil, err
+	}
+	p.TLS = c.tls.configuration()
 	if p.Inherited, err = inherited(env, os.Getpid()); err != nil {
 		return nil, err
 	}
@@ -213,5 +226,5 @@ func logStart(c *Config, s *poller.Server, log *slog.Logger) {
 	log.Info("listening", "addrs", addrs, "loops", s.Loops(),
 		"max_connections", s.MaxConnections(), "descriptors", lim.Cur,
 		"max_message", c.MaxMessage.String(), "max_buffered", c.MaxBuffered.String(),
-		"ping_interval", c.PingInterval.String(), "idle_timeout", c.IdleTimeout.String(), "version", version())
+		"ping_interval", c.PingInterval.String(), "idle_timeout", c.IdleTimeout.String(), "tls", c.tls != nil, "version", version())
 }
