@@ -19,6 +19,7 @@ type letter struct {
 	task    func()
 	verdict admission // adopt
 	from    *listener // adopt
+	session *session  // stepped
 }
 
 type letterKind uint8
@@ -29,6 +30,7 @@ const (
 	letterDo                       // Handle.Do
 	letterAnswer                   // the end of a job of Conn.Go
 	letterTask                     // something for the loop itself
+	letterStepped                  // a step of a handshake of TLS has ended
 )
 
 // mailbox is how other goroutines reach a loop. Its lock is held for an append
@@ -78,6 +80,8 @@ func (l *loop) deliver() error {
 		switch x.kind {
 		case letterTask:
 			x.task()
+		case letterStepped:
+			l.stepped(x.session, x.to)
 		case letterAdopt:
 			l.adopt(int(x.to.FD), x.verdict, x.from)
 		default:

@@ -158,8 +158,11 @@ func (s *Server) inherits(address string) bool {
 func (s *Server) close() {
 	for _, l := range s.loops {
 		for _, x := range l.close() {
-			if x.kind == letterAdopt {
+			switch x.kind {
+			case letterAdopt:
 				_ = unix.Close(int(x.to.FD))
+			case letterStepped:
+				x.session.abandon()
 			}
 		}
 	}

@@ -33,7 +33,7 @@ func (l *loop) shake(fd int, s *slot, b *busy, more bool) {
 			t.begin(l.srv.conf().TLS, peerOf(fd))
 		}
 		b.pending = b.pending || more
-		l.step(t, place{fd, s.generation()})
+		l.step(t, websocket.NewHandle(l, int32(fd), s.generation()))
 	}
 }
 
@@ -42,21 +42,22 @@ func (l *loop) shake(fd int, s *slot, b *busy, more bool) {
 const recordHandshake = 0x16
 
 // step has the pool run the next step of a handshake and tell the loop of it.
-func (l *loop) step(t *session, p place) {
+func (l *loop) step(t *session, to websocket.Handle) {
 	t.running, t.in = true, t.raw
 	_ = l.srv.steps.start(func() { // it is closed when the loops have ended
 		t.step()
-		if l.mail.post(l, letter{kind: letterTask, task: func() { l.stepped(t, p) }}) != nil {
+		if l.mail.post(l, letter{kind: letterStepped, to: to, session: t}) != nil {
 			t.abandon()
 		}
 	})
 }
 
 // stepped takes what a step has led to.
-func (l *loop) stepped(t *session, p place) {
-	s := l.table.at(p.fd)
+func (l *loop) stepped(t *session, to websocket.Handle) {
+	fd := int(to.FD)
+	s := l.table.at(fd)
 	t.running = false
-	if !s.is(l) || s.generation() != p.gen {
+	if !s.is(l) || s.generation() != to.Gen {
 		t.abandon()
 		return
 	}
@@ -64,16 +65,16 @@ func (l *loop) stepped(t *session, p place) {
 	if b.fin != finNone || b.until != 0 { // it ends
 		return
 	}
-	l.bind(p.fd, s)
+	l.bind(fd, s)
 	l.retain(t)
 	switch {
 	case t.err != nil:
-		l.rejectTLS(p.fd, s, t.err)
+		l.rejectTLS(fd, s, t.err)
 	case t.done:
 		t.complete()
-		l.pump(p.fd, s, b)
+		l.pump(fd, s, b)
 	default:
-		l.sayOn(p.fd, s, b)
+		l.sayOn(fd, s, b)
 	}
 }
 
