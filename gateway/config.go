@@ -3,9 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +19,7 @@ type Config struct {
 	LogLevel  slog.Level `placeholder:"LEVEL" default:"info" group:"Configuration" help:"Lowest level that is logged: debug, info, warn or error."`
 	LogFormat Format     `placeholder:"FORMAT" default:"auto" group:"Configuration" help:"text, json, or auto: text on a terminal, JSON elsewhere."`
 
-	Listen         []string `placeholder:"ADDR" default:":9998" group:"Listening" help:"Address to listen on, repeatable: host:port, :port (IPv4 and IPv6) or [::1]:port."`
+	Listen         []string `placeholder:"ADDR" default:":9998" group:"Listening" help:"Address to listen on, repeatable: host:port, :port (IPv4 and IPv6), [::1]:port, unix:/path or unix:@name; behind it ?option=value&option=value."`
 	Port           int      `short:"p" placeholder:"N" group:"Listening" help:"The same as --listen :N; not together with --listen."`
 	Loops          int      `placeholder:"N" default:"0" group:"Listening" help:"Event loops; 0: one for each core."`
 	MaxConnections int      `placeholder:"N" default:"0" group:"Listening" help:"Connections at a time; above, 503. 0: as many as the descriptors allow, less 256."`
@@ -41,6 +39,10 @@ type Config struct {
 	HandshakeTimeout time.Duration `placeholder:"DURATION" default:"10s" group:"Handshake" help:"From accepting a connection to the end of its request."`
 	HTTPIdle         time.Duration `name:"http-idle" placeholder:"DURATION" default:"15s" group:"Handshake" help:"Silence between two plain HTTP requests on one connection."`
 	MaxHead          Size          `placeholder:"SIZE" default:"8KiB" group:"Handshake" help:"Request line and headers together, 512 to 64KiB; above, 431."`
+
+	Alias     []string `placeholder:"ALIAS" group:"Routes" help:"Another path of a route, repeatable: /path=/target, or /path=/target?query to give it parameters. It may take a route's place."`
+	Faults    Switch   `placeholder:"on|off" default:"on" group:"Routes" help:"Whether a client may have a path misbehave by parameters as ?drop=0.1; off: 403 for any of them."`
+	AliasFile string   `placeholder:"FILE" group:"Routes" help:"File of aliases in the format of pywebsocket: a path and its target in each line, # for comments."`
 
 	MaxMessage     Size          `placeholder:"SIZE" default:"1MiB" group:"Messages" help:"One message, all its fragments together; above, close code 1009."`
 	MaxFragments   int           `placeholder:"N" default:"65536" group:"Messages" help:"Fragments of one message; above, 1008."`
@@ -64,7 +66,11 @@ type Config struct {
 	AccessLog bool          `default:"false" group:"Logging" help:"One line at each connection's end: route, address, close codes, duration, messages, bytes."`
 	LoopWarn  time.Duration `placeholder:"DURATION" default:"100ms" group:"Logging" help:"How long a handler may block its event loop before that is logged with the route."`
 
-	tls     *material         // what the files held; nil: no TLS is spoken
+	tls              *material // what the files held; nil: no TLS is spoken
+	Admin            string    `placeholder:"ADDR" default:"127.0.0.1:9999" group:"Admin port" help:"Address of health, metrics, profiles and the live page, host:port; off: none."`
+	AdminOpen        bool      `default:"false" group:"Admin port" help:"Answer everything there to other hosts too, not /healthz, /readyz and /metrics alone."`
+	ReadyConnections int       `placeholder:"N" default:"0" group:"Admin port" help:"Connections above which /readyz says no; 0: none."`
+
 	origins map[string]origin // where the values that are no defaults came from, by flag
 }
 
@@ -111,30 +117,10 @@ func (c *Config) listenFlag() string {
 // name by which it was given.
 func (c *Config) check() error {
 	for _, check := range []func() error{
-		c.settle, c.checkAddresses, c.checkOrigins, c.checkNumbers, c.checkDeadlines, c.checkOrder, c.checkTLS,
+		c.settle, c.checkAddresses, c.checkAdmin, c.checkOrigins, c.checkNumbers, c.checkDeadlines, c.checkOrder, c.checkTLS,
 	} {
 		if err := check(); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-func (c *Config) checkAddresses() error {
-	const accepted = "accepted are host:port, :port and [::1]:port"
-	if len(c.Listen) == 0 {
-		return c.wrong("listen", "no address: %s", accepted)
-	}
-	for i, addr := range c.Listen {
-		_, port, err := net.SplitHostPort(addr)
-		if err != nil {
-			return c.wrong("listen", "%q is not an address: %s", addr, accepted)
-		}
-		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-			return c.wrong("listen", "%q has no port from 0 to 65535: %s", addr, accepted)
-		}
-		if slices.Contains(c.Listen[:i], addr) && port != "0" {
-			return c.wrong("listen", "%q is there twice: accepted is each address once", addr)
 		}
 	}
 	return nil
@@ -166,6 +152,7 @@ func (c *Config) checkNumbers() error {
 		{"accept-rate", c.AcceptRate, 1<<31 - 1},
 		{"accept-burst", c.AcceptBurst, 1<<31 - 1},
 		{"max-half-open", c.MaxHalfOpen, 1<<31 - 1},
+		{"ready-connections", c.ReadyConnections, 1<<31 - 1},
 		{"max-fragments", c.MaxFragments, 1<<31 - 1},
 		{"max-control-rate", c.MaxControlRate, maxControlRate},
 	} {

@@ -16,8 +16,8 @@ const (
 	turnedAway               // closed at once
 )
 
-// reserve is how many connections above the cap are held for as long as it
-// takes to read a request and refuse it.
+// reserve is how many descriptors are kept from connections: for listeners, the
+// loops and what the program opens besides.
 const reserve = 128
 
 // place gives a new connection, accepted by from, to the loop that has the fewest.
@@ -31,7 +31,7 @@ func (l *loop) place(fd int, from *listener) {
 			least = o
 		}
 	}
-	verdict := l.admit(fd, int(total))
+	verdict := l.admit(fd, from, int(total))
 	if verdict == turnedAway {
 		l.stats.Closed[websocket.CauseHTTP]++
 		_ = unix.Close(fd)
@@ -48,23 +48,23 @@ func (l *loop) place(fd int, from *listener) {
 }
 
 // admit decides on a new connection beside total others.
-func (l *loop) admit(fd, total int) admission {
+func (l *loop) admit(fd int, from *listener, total int) admission {
 	s := l.table.make(fd)
 	if s == nil {
 		return turnedAway
 	}
-	p := l.identify(fd, s)
+	p := l.identify(fd, s, from)
 	c := l.srv.conf()
 	if refused := l.srv.refused.Load(); total-int(refused) >= c.MaxConnections {
 		l.stats.Refused[RefusedMaxConnections]++
-		if refused >= reserve {
+		if int(refused) >= c.refusals {
 			return turnedAway
 		}
 		l.srv.refused.Add(1)
 		return refusedFull
 	}
-	if p == nil || c.MaxPerAddress == 0 {
-		return admitted
+	if p == nil || p.nameless() || p.trusted || c.MaxPerAddress == 0 {
+		return admitted // a proxy is nobody's address: its clients are counted when it has named them
 	}
 	verdict := l.srv.addresses.enter(p, c.MaxPerAddress)
 	if verdict != admitted {

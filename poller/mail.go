@@ -25,12 +25,12 @@ type letter struct {
 type letterKind uint8
 
 const (
-	letterAdopt  letterKind = iota // a new connection
-	letterSend                     // Handle.Send
-	letterDo                       // Handle.Do
-	letterAnswer                   // the end of a job of Conn.Go
-	letterTask                     // something for the loop itself
-	letterStepped                  // a step of a handshake of TLS has ended
+	letterAdopt   letterKind = iota // a new connection
+	letterSend                      // Handle.Send
+	letterDo                        // Handle.Do
+	letterAnswer                    // the end of a job of Conn.Go
+	letterTask                      // something for the loop itself
+	letterStepped                   // a step of a handshake of TLS has ended
 )
 
 // mailbox is how other goroutines reach a loop. Its lock is held for an append
@@ -62,6 +62,14 @@ func (m *mailbox) take() []letter {
 	got := m.letters
 	m.letters = nil
 	return got
+}
+
+// end refuses letters from now on, unless there are any: then it reports false.
+func (m *mailbox) end() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = len(m.letters) == 0
+	return m.closed
 }
 
 // close refuses letters from now on, and returns those that nobody will read.

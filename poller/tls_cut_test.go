@@ -25,7 +25,6 @@ type stillTLS struct {
 func connectTLS(t *testing.T, l *loop, config *tls.Config) *stillTLS {
 	t.Helper()
 	c := &stillTLS{stillConn: connect(t, l), session: new(session)}
-	l.secure(c.fd, c.slot)
 	c.feed = c.arrives
 	c.session.conn = tls.Client(&c.session.pipe, config)
 	c.next, c.stop = iter.Pull(func(yield func(struct{}) bool) {

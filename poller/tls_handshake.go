@@ -1,7 +1,9 @@
 package poller
 
 import (
+	"bytes"
 	"errors"
+	"net"
 
 	"golang.org/x/sys/unix"
 
@@ -13,6 +15,18 @@ import (
 
 // errHandshakeBytes ends a handshake that does not end.
 var errHandshakeBytes = errors.New("poller: a TLS handshake of more than 64 KiB")
+
+// beginTLS takes what came behind a PROXY protocol header in the same read.
+func (l *loop) beginTLS(fd int, s *slot, b *busy, in []byte, more bool) {
+	t := b.tls
+	t.in, t.got = in, len(in)
+	l.retain(t)
+	if len(t.raw) == 0 {
+		l.goOn(fd, s, more)
+		return
+	}
+	l.shake(fd, s, b, more)
+}
 
 // shake goes on with a handshake, if a whole record is there. more says that the
 // socket may hold more.
@@ -30,7 +44,7 @@ func (l *loop) shake(fd int, s *slot, b *busy, more bool) {
 		l.cut(fd, s, websocket.ErrHTTPDone)
 	default:
 		if t.conn == nil {
-			t.begin(l.srv.conf().TLS, peerOf(fd))
+			t.begin(l.srv.conf().TLS, net.TCPAddrFromAddrPort(l.conn.Remote()))
 		}
 		b.pending = b.pending || more
 		l.step(t, websocket.NewHandle(l, int32(fd), s.generation()))
@@ -43,7 +57,9 @@ const recordHandshake = 0x16
 
 // step has the pool run the next step of a handshake and tell the loop of it.
 func (l *loop) step(t *session, to websocket.Handle) {
-	t.running, t.in = true, t.raw
+	t.running, t.in = true, bytes.Clone(t.raw) // the pool's memory may end with the loop, before the step does
+	l.Free(t.raw)
+	t.raw = nil
 	_ = l.srv.steps.start(func() { // it is closed when the loops have ended
 		t.step()
 		if l.mail.post(l, letter{kind: letterStepped, to: to, session: t}) != nil {
@@ -105,9 +121,16 @@ func (l *loop) rejectTLS(fd int, s *slot, err error) {
 // notTLS ends a connection that does not begin as TLS does: one of plain HTTP is
 // told so in its own words.
 func (l *loop) notTLS(fd int, s *slot, b *busy) {
-	l.forgetTLS(b.tls)
-	b.tls = nil
+	l.dropTLS(b)
 	l.call(fd, s, func(c *websocket.Conn) error { return c.Deny(errPlain) })
+}
+
+// dropTLS makes a plain connection of one that has not begun its handshake.
+func (l *loop) dropTLS(b *busy) {
+	if b.tls != nil {
+		l.forgetTLS(b.tls)
+		b.tls = nil
+	}
 }
 
 // errPlain is the answer to plain HTTP where TLS is spoken.

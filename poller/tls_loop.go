@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"net"
 
 	"golang.org/x/sys/unix"
 
@@ -207,24 +206,13 @@ func (l *loop) sayClosed(fd int, s *slot, b *busy) {
 	l.sealing.out, t.out = t.out[:0], nil
 }
 
-// forgetTLS ends the session of a connection that ends. A step that is under way
-// has its input: that memory is lost to the loop.
+// forgetTLS ends the session of a connection that ends.
 func (l *loop) forgetTLS(t *session) {
 	if t.running {
 		t.gone.Store(true)
-		l.pool.out -= cap(t.raw)
 		return
 	}
 	t.abandon()
 	l.Free(t.raw)
 	t.raw = nil
-}
-
-// peerOf is the address of a connection's peer, as crypto/tls would have it.
-func peerOf(fd int) net.Addr {
-	a := remote(fd)
-	if !a.IsValid() {
-		return &net.TCPAddr{}
-	}
-	return net.TCPAddrFromAddrPort(a)
 }

@@ -38,10 +38,13 @@ type Conn struct {
 	loop     Loop
 	routes   *Routes
 	watch    func(*Conn, CloseError) // of the mover; nil: none
+	inspect  func(*Conn, *Request)   // of the mover; nil: none
 	users    int                     // connections that upgraded with routes
 	older    map[uint16]*edition     // versions before routes that have connections
 	sides    []side
 	freeSide []uint32
+	notes    map[uint64][][2]string // by id, of the few that have some
+	noted    [][2]string            // of the connection that was released last
 	up       upgrader
 }
 
@@ -81,6 +84,10 @@ func (c *Conn) Bind(id uint64, st *State, w *Work) {
 // Watch has f told of the end of every connection's frames, as Route.Close is.
 // The mover calls it before it binds anything.
 func (c *Conn) Watch(f func(*Conn, CloseError)) { c.watch = f }
+
+// Inspect has f see every request whose head is whole before it is answered. The
+// mover calls it before it binds anything.
+func (c *Conn) Inspect(f func(*Conn, *Request)) { c.inspect = f }
 
 // ID is the mover's name for the connection, given to Bind.
 func (c *Conn) ID() uint64 { return c.id }
@@ -139,7 +146,7 @@ func (c *Conn) LimitsOf(st *State) *Limits {
 // sent in Message or Control, or by the answer of a job.
 func (c *Conn) Send(op ws.OpCode, p []byte) error {
 	if c.st.phase != phaseOpen {
-		return ErrGone
+		return c.divert(op, p)
 	}
 	if !c.inEvent && c.full() {
 		return ErrBacklog
@@ -150,7 +157,8 @@ func (c *Conn) Send(op ws.OpCode, p []byte) error {
 	return nil
 }
 
-// SendRaw sends bytes as they are: frames that the handler made itself.
+// SendRaw sends bytes as they are: frames that the handler made itself. They go
+// past Route.Sending.
 func (c *Conn) SendRaw(b []byte) error {
 	if c.st.phase == phaseEnded {
 		return ErrGone
@@ -167,7 +175,7 @@ func (c *Conn) SendRaw(b []byte) error {
 func (c *Conn) full() bool {
 	n := len(c.out)
 	if c.work != nil {
-		n += c.work.Backlog
+		n += c.work.Backlog + c.work.held
 	}
 	high := c.LimitsOf(c.st).HighWater
 	return high > 0 && n > high
@@ -214,7 +222,7 @@ func (c *Conn) Flush() error { return c.loop.Flush(c) }
 // Code 0 sends one without a body. It does nothing on a connection that is
 // closing already, and fails for a code that must not travel (RFC 6455 §7.4).
 func (c *Conn) Close(code ws.StatusCode, reason string) error {
-	if code != 0 && !validCode(code) {
+	if code != 0 && !ValidCode(code) {
 		return fmt.Errorf("websocket: close code %d must not be sent", code)
 	}
 	return c.Shut(CloseError{Code: code, Reason: reason})
@@ -222,8 +230,11 @@ func (c *Conn) Close(code ws.StatusCode, reason string) error {
 
 // Shut is Close for e; the connection is counted under its Cause.
 func (c *Conn) Shut(e CloseError) error {
-	if c.st.phase != phaseOpen {
+	if !c.st.Open() {
 		return ErrGone
+	}
+	if later := c.parting(e); later && e.Cause == CauseHandler || !c.st.Open() {
+		return nil
 	}
 	c.out = appendClose(c.spill(), e.Code, e.Reason)
 	c.closing(e.Cause)
@@ -324,6 +335,9 @@ func (c *Conn) Use(r *Route) {
 	own.Limits = r.Limits.or(c.rt.Limits)
 	c.aside().route = &own
 	c.rt = &own
+	if c.st.Open() {
+		c.st.phase = own.phase()
+	}
 }
 
 // Attach keeps v for the connection's life; Value returns it, nil when nothing

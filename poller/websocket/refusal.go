@@ -25,6 +25,7 @@ const (
 	RejectProtocol                  // no subprotocol that a Strict route speaks
 	RejectUpgrade                   // a plain request to a WebSocket route
 	RejectServer                    // the mover had no place for it
+	RejectProxy                     // a PROXY protocol header where none may be, or none where one must be
 	RejectTLS                       // no handshake of TLS, or a bad one, where TLS is spoken
 	RejectTLSTimeout                // a handshake of TLS that did not end in time
 	Rejects                         // how many there are
@@ -32,7 +33,7 @@ const (
 
 var rejectLabels = [Rejects]string{
 	"handler", "too_large", "bad_request", "body", "method", "version", "key", "path",
-	"origin", "not_http", "http_version", "protocol", "upgrade", "server",
+	"origin", "not_http", "http_version", "protocol", "upgrade", "server", "proxy",
 	"tls", "tls_timeout",
 }
 

@@ -32,6 +32,9 @@ func (l loop) Free(b []byte) {
 	}
 }
 
+// Found implements websocket.Loop: nobody watches.
+func (l loop) Found(*websocket.Conn, int) {}
+
 func (l loop) client(c *websocket.Conn) *Client { return l.clients[c.ID()] }
 
 // Work implements websocket.Loop.
@@ -90,6 +93,9 @@ func (l loop) Remote(*websocket.Conn) netip.AddrPort { return l.Server.Remote }
 func (l loop) TLS(*websocket.Conn) (websocket.TLS, bool) {
 	return l.Server.TLS, l.Server.TLS != websocket.TLS{}
 }
+
+// Local implements websocket.Loop.
+func (l loop) Local(*websocket.Conn) netip.AddrPort { return l.Server.Local }
 
 // Handle implements websocket.Loop.
 func (l loop) Handle(c *websocket.Conn) websocket.Handle {
@@ -248,6 +254,7 @@ func (s *Server) finish(c *Client, why websocket.CloseError) {
 		c.err = errors.Join(c.err, err)
 	}
 	c.cause, c.work, c.kept = counted, nil, nil
+	c.notes = s.conn.Noted()
 	s.timers = slices.DeleteFunc(s.timers, func(t timer) bool { return t.conn == c })
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -21,6 +21,8 @@ type Server struct {
 	// TLS is what the encryption of every client is said to be; zero: there is
 	// none. It may be changed between calls.
 	TLS websocket.TLS
+	// Local is the address that they connect to, another of those.
+	Local netip.AddrPort
 
 	conn    *websocket.Conn
 	clients []*Client // by ID; the first is never used
@@ -59,7 +61,11 @@ func NewServer(table map[string]websocket.Route) *Server {
 	if err != nil {
 		panic(err)
 	}
-	s := &Server{Remote: netip.MustParseAddrPort("192.0.2.1:1234"), clients: make([]*Client, 1)}
+	s := &Server{
+		Remote:  netip.MustParseAddrPort("192.0.2.1:1234"),
+		Local:   netip.MustParseAddrPort("192.0.2.2:80"),
+		clients: make([]*Client, 1),
+	}
 	s.conn = websocket.NewConn(loop{s}, routes)
 	return s
 }
