@@ -143,6 +143,10 @@ func serverConfig(c *Config, log *slog.Logger) (poller.Config, error) {
 	p := poller.Default(routes)
 	p.Listen, p.Loops = c.Listen, c.Loops
 	p.MaxConnections, p.MaxPerAddress, p.MaxHalfOpen = c.MaxConnections, c.MaxPerAddress, c.MaxHalfOpen
+	p.SocketBuffer = int(c.SocketBuffer)
+	if err := c.trust(&p); err != nil {
+		return poller.Config{}, err
+	}
 	p.AcceptRate, p.AcceptBurst = c.AcceptRate, c.AcceptBurst
 	p.Limits, p.MaxHead, p.MaxBuffered = c.limits(), int(c.MaxHead), int64(c.MaxBuffered)
 	p.HandshakeTimeout, p.HTTPIdle = c.HandshakeTimeout, c.HTTPIdle
@@ -152,6 +156,19 @@ func serverConfig(c *Config, log *slog.Logger) (poller.Config, error) {
 		p.AccessLog = log
 	}
 	return p, nil
+}
+
+// trust has the poller believe the proxies that the configuration names.
+func (c *Config) trust(p *poller.Config) error {
+	trusted, err := c.parseProxies()
+	if err != nil || len(c.TrustedProxies) == 0 {
+		return err
+	}
+	p.Trusted, p.Preface = trusted.has, readPreface
+	if c.ClientHeader != HeaderOff {
+		p.Forwarded = clients{c.ClientHeader, trusted}.of
+	}
+	return nil
 }
 
 // inherited are the listening sockets handed on by systemd or by the process
