@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,30 +51,34 @@ type clients struct {
 	trusted *proxies
 }
 
-// of goes back from the last proxy, which is trusted, to the first address that
-// is not: what stands before was written by somebody whom nobody vouches for. If
-// all are trusted the first one asks for itself.
+// of reads a request's header.
 func (c clients) of(r *websocket.Request) (client netip.AddrPort, err error) {
 	lines, err := c.lines(r)
+	if err != nil {
+		return client, err
+	}
+	return c.pick(lines)
+}
+
+// pick goes back from the last proxy, which is trusted, to the first address that
+// is not: what stands before was written by somebody whom nobody vouches for. If
+// all are trusted the first one asks for itself. Who hides is nobody.
+func (c clients) pick(lines []string) (client netip.AddrPort, err error) {
 	hops := 0
-	for i := len(lines) - 1; i >= 0 && err == nil; i-- {
-		var nodes []node
-		nodes, err = c.nodes(lines[i])
-		for k := len(nodes) - 1; k >= 0 && err == nil; k-- {
+	for _, line := range slices.Backward(lines) {
+		nodes, err := c.nodes(line)
+		if err != nil {
+			return netip.AddrPort{}, err
+		}
+		for _, n := range slices.Backward(nodes) {
 			if hops++; hops > maxForwarded {
 				return netip.AddrPort{}, errManyForwarded
 			}
-			var addr netip.AddrPort
-			if addr, err = nodes[k].address(); err != nil || !addr.IsValid() {
-				return netip.AddrPort{}, err // one that hides its client
-			}
-			if client = addr; !c.trusted.has(addr.Addr()) {
-				return client, nil
+			client, err = n.address()
+			if err != nil || !client.IsValid() || !c.trusted.has(client.Addr()) {
+				return client, err
 			}
 		}
-	}
-	if err != nil {
-		return netip.AddrPort{}, err
 	}
 	return client, nil
 }

@@ -220,7 +220,7 @@ func TestPrefacePerAddress(t *testing.T) {
 	first.reset()
 	eventually(t, "a line with the client's address", func() bool { return log.lines("addr=203.0.113.7:1 ") == 1 })
 	ask("for 203.0.113.7:9\n", "101")
-	s.stop()
+	s.Cut()
 	if err := s.wait(); err != nil {
 		t.Fatal(err)
 	}
@@ -314,6 +314,7 @@ func TestForwardedPanics(t *testing.T) {
 	c := s.connect()
 	c.write([]byte(request("/echo")))
 	c.wantEOF()
+	c.Close()
 	s.wantClosed(websocket.CausePanic, 1)
 }
 
