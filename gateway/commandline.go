@@ -10,10 +10,11 @@ import (
 
 // The sub-commands, as parse returns them.
 const (
-	commandServe   = "serve"
-	commandRoutes  = "routes"
-	commandVersion = "version"
-	commandHelp    = "help" // --help has been answered
+	commandServe       = "serve"
+	commandRoutes      = "routes"
+	commandHealthcheck = "healthcheck"
+	commandVersion     = "version"
+	commandHelp        = "help" // --help has been answered
 )
 
 // Exit codes.
@@ -46,9 +47,13 @@ Signals
   SIGUSR2 starts the program anew, as a new version, on the same listening sockets
   and then drains; if the new process does not come up the old one stays.
 
+Admin port
+  /healthz, /readyz and /metrics are answered to everybody who reaches --admin; the
+  rest, a live page at /, /connections, /debug/pprof/ and POST /drain, to loopback.
+
 Exit codes
-  0  stopped as asked
-  1  a listener died, or a second signal cut
+  0  stopped as asked; healthcheck: healthy
+  1  a listener died, or a second signal cut; healthcheck: anything but healthy
   2  what was asked cannot be had: a bad command line or configuration, an address
      in use, more connections than descriptors; the message names it
 `
@@ -58,8 +63,11 @@ Exit codes
 type commandLine struct {
 	Config
 
-	Serve   struct{} `cmd:"" default:"1" help:"Serve the routes until a signal comes. The default."`
-	Routes  struct{} `cmd:"" help:"Print the routing table."`
+	Serve       struct{} `cmd:"" default:"1" help:"Serve the routes until a signal comes. The default."`
+	Routes      struct{} `cmd:"" help:"Print the routing table."`
+	Healthcheck struct {
+		Address string `arg:"" optional:"" help:"Address or URL of the admin port; without it, what --admin says."`
+	} `cmd:"" help:"Ask a running gateway whether it is healthy; ends with 0 or 1."`
 	Version struct{} `cmd:"" help:"Print the version."`
 
 	env func(string) (string, bool)
@@ -121,12 +129,15 @@ func parse(args []string, env func(string) (string, bool), out io.Writer) (comma
 	if err != nil {
 		return "", nil, err
 	}
-	command = ctx.Command()
+	command, _, _ = strings.Cut(ctx.Command(), " ") // its arguments follow
 	if command != commandVersion {
 		err = line.check()
 	}
 	if err != nil {
 		return "", nil, err
+	}
+	if command == commandHealthcheck && line.Healthcheck.Address != "" {
+		line.Admin = line.Healthcheck.Address
 	}
 	return command, &line.Config, nil
 }

@@ -37,6 +37,10 @@ type Config struct {
 	HTTPIdle         time.Duration `name:"http-idle" placeholder:"DURATION" default:"15s" group:"Handshake" help:"Silence between two plain HTTP requests on one connection."`
 	MaxHead          Size          `placeholder:"SIZE" default:"8KiB" group:"Handshake" help:"Request line and headers together, 512 to 64KiB; above, 431."`
 
+	Alias     []string `placeholder:"ALIAS" group:"Routes" help:"Another path of a route, repeatable: /path=/target, or /path=/target?query to give it parameters. It may take a route's place."`
+	Faults    Switch   `placeholder:"on|off" default:"on" group:"Routes" help:"Whether a client may have a path misbehave by parameters as ?drop=0.1; off: 403 for any of them."`
+	AliasFile string   `placeholder:"FILE" group:"Routes" help:"File of aliases in the format of pywebsocket: a path and its target in each line, # for comments."`
+
 	MaxMessage     Size          `placeholder:"SIZE" default:"1MiB" group:"Messages" help:"One message, all its fragments together; above, close code 1009."`
 	MaxFragments   int           `placeholder:"N" default:"65536" group:"Messages" help:"Fragments of one message; above, 1008."`
 	MaxControlRate int           `placeholder:"N" default:"2000" group:"Messages" help:"Control frames of one connection in 10 s; above, 1008."`
@@ -58,6 +62,10 @@ type Config struct {
 
 	AccessLog bool          `default:"false" group:"Logging" help:"One line at each connection's end: route, address, close codes, duration, messages, bytes."`
 	LoopWarn  time.Duration `placeholder:"DURATION" default:"100ms" group:"Logging" help:"How long a handler may block its event loop before that is logged with the route."`
+
+	Admin            string `placeholder:"ADDR" default:"127.0.0.1:9999" group:"Admin port" help:"Address of health, metrics, profiles and the live page, host:port; off: none."`
+	AdminOpen        bool   `default:"false" group:"Admin port" help:"Answer everything there to other hosts too, not /healthz, /readyz and /metrics alone."`
+	ReadyConnections int    `placeholder:"N" default:"0" group:"Admin port" help:"Connections above which /readyz says no; 0: none."`
 
 	origins map[string]origin // where the values that are no defaults came from, by flag
 }
@@ -108,7 +116,7 @@ func (c *Config) listenFlag() string {
 // name by which it was given.
 func (c *Config) check() error {
 	for _, check := range []func() error{
-		c.settle, c.checkAddresses, c.checkProxies, c.checkOrigins, c.checkNumbers, c.checkDeadlines, c.checkOrder,
+		c.settle, c.checkAddresses, c.checkProxies, c.checkAdmin, c.checkOrigins, c.checkNumbers, c.checkDeadlines, c.checkOrder,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -143,6 +151,7 @@ func (c *Config) checkNumbers() error {
 		{"accept-rate", c.AcceptRate, 1<<31 - 1},
 		{"accept-burst", c.AcceptBurst, 1<<31 - 1},
 		{"max-half-open", c.MaxHalfOpen, 1<<31 - 1},
+		{"ready-connections", c.ReadyConnections, 1<<31 - 1},
 		{"max-fragments", c.MaxFragments, 1<<31 - 1},
 		{"max-control-rate", c.MaxControlRate, maxControlRate},
 	} {

@@ -38,7 +38,7 @@ func startGateway(t *testing.T, flags ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newServer(config, none, slog.New(slog.DiscardHandler))
+	s, err := newServer(config, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"text/tabwriter"
 )
 
 func main() {
@@ -13,6 +15,9 @@ func main() {
 // run does what the command line says and returns the exit code.
 func run(args []string, env func(string) (string, bool), out, errOut io.Writer) int {
 	command, config, err := parse(args, env, out)
+	if err != nil && slices.Contains(args, commandHealthcheck) {
+		return unhealthy(err, errOut) // 0 or 1, whatever happens
+	}
 	if err != nil {
 		fmt.Fprintf(errOut, "echogate: %v\nRun \"echogate --help\" for what is accepted.\n", err)
 		return exitUsage
@@ -20,6 +25,8 @@ func run(args []string, env func(string) (string, bool), out, errOut io.Writer) 
 	switch command {
 	case commandVersion:
 		fmt.Fprintln(out, version())
+	case commandHealthcheck:
+		return healthcheck(config.Admin, out, errOut)
 	case commandRoutes:
 		return printRoutes(config, out, errOut)
 	case commandServe:
@@ -32,15 +39,17 @@ func run(args []string, env func(string) (string, bool), out, errOut io.Writer) 
 	return exitOK
 }
 
-// printRoutes prints the routing table, a path a line.
+// printRoutes prints the routing table: path, kind, and what is there.
 func printRoutes(c *Config, out, errOut io.Writer) int {
-	routes, err := table(c.Origin)
+	_, all, err := table(c)
 	if err != nil {
 		fmt.Fprintf(errOut, "echogate: %v\n", err)
 		return exitUsage
 	}
-	for _, pattern := range routes.Patterns() {
-		fmt.Fprintln(out, pattern)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, l := range all {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", l.path, l.kind(), l.about)
 	}
+	_ = w.Flush()
 	return exitOK
 }

@@ -84,6 +84,14 @@ type Config struct {
 	AccessLog *slog.Logger
 	// Log gets what an operator must know; nil: slog.Default().
 	Log *slog.Logger
+
+	// refusals is how many connections above the cap are held for as long as it
+	// takes to read a request and answer 503: all that descriptors are left for,
+	// because a client that is told when to come again does, and one that is
+	// closed tries at once. They are half-open like others: MaxHalfOpen bounds
+	// who only waits there. Where the cap takes as many descriptors as it can,
+	// half of the reserve is used.
+	refusals int
 }
 
 // Default is the configuration for routes, with the limits of the README.
@@ -184,6 +192,7 @@ func (c *Config) resolve() {
 	if c.MaxHalfOpen == 0 {
 		c.MaxHalfOpen = max(c.MaxConnections/4, leastHalfOpen)
 	}
+	c.refusals = max(descriptors()-reserve-c.MaxConnections, reserve/2)
 	if c.AcceptBurst == 0 {
 		c.AcceptBurst = c.AcceptRate
 	}

@@ -107,9 +107,13 @@ func (l *loop) Go(c *websocket.Conn, job func() func(*websocket.Conn) error) err
 func (l *loop) End(c *websocket.Conn, how websocket.End) {
 	fd, s := l.of(c)
 	b := l.work(fd, s)
-	b.fin = finLinger
-	if how == websocket.Reset {
+	switch how {
+	case websocket.Reset:
 		b.fin = finReset
+	case websocket.HalfClose:
+		b.fin = finHalf
+	default:
+		b.fin = finLinger
 	}
 }
 
@@ -120,6 +124,12 @@ func (l *loop) Remote(c *websocket.Conn) netip.AddrPort {
 		return p.remote()
 	}
 	return remote(fd)
+}
+
+// Local implements websocket.Loop.
+func (l *loop) Local(c *websocket.Conn) netip.AddrPort {
+	fd, _ := l.of(c)
+	return local(fd)
 }
 
 // Handle implements websocket.Loop.

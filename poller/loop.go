@@ -64,7 +64,7 @@ type loop struct {
 	queue     []place // connections that are to be read again
 	turns     []place // the part of the queue that has its turn
 	pool      pool
-	told      int // pool.out when it was last told to the others
+	told      int // pool.memory when it was last told to the others
 	listeners []*listener
 	lobby     []note // connections that have not upgraded, the oldest first; some have since, or have ended
 	draining  uint32 // tick at which draining began; 0: not draining
@@ -75,6 +75,8 @@ type loop struct {
 
 	// Shared.
 	mail      mailbox
+	inquiry   inquiry
+	known     atomic.Pointer[Stats]  // its counters, as last told
 	held      atomic.Int64           // bytes of buffers in use, as last told
 	count     atomic.Int32           // connections, those handed over to it included
 	halfOpen  atomic.Int32           // those of them that have not upgraded
@@ -92,7 +94,7 @@ type place struct {
 func newLoop(s *Server, i int) (*loop, error) {
 	l := &loop{srv: s, table: s.table, tag: uint16(i + 1), tick: s.now(), buf: make([]byte, readBuffer), busys: make([]*busy, 1), timer: -1, wake: -1}
 	l.wheel.at, l.wheel.last = l.link, l.tick
-	l.pool.keep = s.conf().kept()
+	l.pool.regions.keep = s.conf().kept()
 	l.conn, l.names = websocket.NewConn(l, s.routes), s.name(s.routes)
 	l.conn.Inspect(l.inspect)
 	if s.access != nil {
@@ -125,6 +127,7 @@ func (l *loop) open() (err error) {
 // It returns the letters that nobody has read.
 func (l *loop) close() []letter {
 	unread := l.mail.close()
+	l.pool.regions.close()
 	if l.poll != nil {
 		_ = l.poll.Close()
 	}
@@ -142,7 +145,7 @@ func (l *loop) run() error {
 	l.own()
 	id := goroutine()
 	l.goroutine.Store(&id)
-	defer l.beat.Store(0)
+	defer l.leave()
 	err := l.poll.Polling(l.event)
 	if err == errors.ErrEngineShutdown {
 		return nil

@@ -55,6 +55,9 @@ func (l *loop) settle(fd int, s *slot, t turn) {
 	}
 	if len(t.head)+len(t.out) > 0 {
 		l.backlog(fd, s, t.head, t.out)
+		if t.errno == unix.EINTR { // no event will come for it
+			l.requeue(fd, s)
+		}
 	}
 	l.conn.Sent()
 	if t.err != nil {
@@ -162,7 +165,10 @@ func (l *loop) marks(s *slot, b *busy) {
 func (l *loop) drainOut(fd int, s *slot, b *busy) bool {
 	n, errno := send(fd, &b.out[b.off], len(b.out)-b.off)
 	switch {
-	case errno == unix.EAGAIN || errno == unix.EINTR:
+	case errno == unix.EINTR:
+		l.requeue(fd, s)
+		return !b.full
+	case errno == unix.EAGAIN:
 		return !b.full
 	case errno != 0:
 		l.finish(fd, s, websocket.ErrReset)
@@ -247,9 +253,12 @@ func (l *loop) conclude(fd int, s *slot, b *busy) {
 		return
 	}
 	_ = unix.Shutdown(fd, unix.SHUT_WR)
+	b.linger, b.until = lingerBytes, l.after(lingerTime)
+	if b.fin == finHalf {
+		b.linger, b.until = halfBytes, l.after(halfTime)
+	}
 	l.Free(b.in)
 	b.in, b.whole, b.fin = nil, false, finNone
-	b.linger, b.until = lingerBytes, l.after(lingerTime)
 	l.discard(fd, s, b)
 }
 

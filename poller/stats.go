@@ -49,6 +49,7 @@ type Stats struct {
 	Timers      int   // functions of Conn.After that wait
 	Entries     int   // in the timing wheels
 	Buffered    int   // bytes of buffers in use
+	Silent      []int // loops that did not answer: their part is what they told last
 }
 
 // LagBuckets is how many counters Stats.Lag has: one for each of LagBounds, and
@@ -109,6 +110,14 @@ func (s *Stats) add(o *Stats) {
 	s.Timers += o.Timers
 	s.Entries += o.Entries
 	s.Buffered += o.Buffered
+}
+
+// tell is the loop's counters as of now, which Stats knows it by while it does
+// not answer.
+func (l *loop) tell() Stats {
+	s := l.snapshot()
+	l.known.Store(&s)
+	return s
 }
 
 // snapshot is the loop's counters as of now.

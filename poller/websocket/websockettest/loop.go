@@ -86,6 +86,9 @@ func (l loop) End(c *websocket.Conn, _ websocket.End) { l.client(c).fin = true }
 // Remote implements websocket.Loop.
 func (l loop) Remote(*websocket.Conn) netip.AddrPort { return l.Server.Remote }
 
+// Local implements websocket.Loop.
+func (l loop) Local(*websocket.Conn) netip.AddrPort { return l.Server.Local }
+
 // Handle implements websocket.Loop.
 func (l loop) Handle(c *websocket.Conn) websocket.Handle {
 	return websocket.NewHandle(l, int32(c.ID()), 0)
@@ -243,6 +246,7 @@ func (s *Server) finish(c *Client, why websocket.CloseError) {
 		c.err = errors.Join(c.err, err)
 	}
 	c.cause, c.work, c.kept = counted, nil, nil
+	c.notes = s.conn.Noted()
 	s.timers = slices.DeleteFunc(s.timers, func(t timer) bool { return t.conn == c })
 	s.mu.Lock()
 	defer s.mu.Unlock()
