@@ -19,8 +19,9 @@ const (
 
 // inquiry counts what a loop is asked from outside.
 type inquiry struct {
-	open  atomic.Int32  // questions that it has not taken
-	since atomic.Uint32 // tick of the first one that it did not take; 0: it has taken all
+	open  atomic.Int32             // questions that it has not taken
+	since atomic.Uint32            // tick of the first one that it did not take; 0: it has taken all
+	known atomic.Pointer[counters] // what it counted when it last told
 }
 
 // standing is how a loop stands to a question.

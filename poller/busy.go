@@ -25,6 +25,7 @@ type busy struct {
 	until    uint32 // tick at which closing or lingering ends, 0: not closing
 	cause    websocket.CloseError
 	timers   uint32 // the first of its timers; 0: none
+	counted  State  // the state that it is counted in; StateHandshake: what the slot tells
 }
 
 // fin is how a connection ends once its backlog is sent.

@@ -144,6 +144,17 @@ func (c *Config) Validate() error {
 	if most := descriptors() - reserve; c.MaxConnections < 0 || c.MaxConnections > most {
 		fail("max connections: %d is not from 0 to %d, which the descriptor limit allows", c.MaxConnections, most)
 	}
+	c.validateNumbers(fail)
+	c.validateWaits(fail)
+	switch c.DrainCode {
+	case 0, websocket.ErrGoingAway.Code, websocket.ErrRestart.Code:
+	default:
+		fail("drain code: %d is neither 1001 nor 1012", c.DrainCode)
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) validateNumbers(fail func(format string, args ...any)) {
 	for _, n := range []struct {
 		name  string
 		value int
@@ -155,6 +166,9 @@ func (c *Config) Validate() error {
 			fail("%s: %d is not at least 0", n.name, n.value)
 		}
 	}
+}
+
+func (c *Config) validateWaits(fail func(format string, args ...any)) {
 	for _, wait := range []struct {
 		name string
 		d    time.Duration
@@ -170,15 +184,9 @@ func (c *Config) Validate() error {
 	if c.Drain < 0 || c.DrainTimeout < 0 {
 		fail("drain: %s or its timeout, %s, is negative", c.Drain, c.DrainTimeout)
 	}
-	switch c.DrainCode {
-	case 0, websocket.ErrGoingAway.Code, websocket.ErrRestart.Code:
-	default:
-		fail("drain code: %d is neither 1001 nor 1012", c.DrainCode)
-	}
 	if c.DrainTimeout > 0 && c.DrainTimeout < c.Drain {
 		fail("drain timeout: %s is less than drain, %s", c.DrainTimeout, c.Drain)
 	}
-	return errors.Join(errs...)
 }
 
 // resolve puts numbers for what was left open.

@@ -70,13 +70,12 @@ type loop struct {
 	draining  uint32 // tick at which draining began; 0: not draining
 	sweep     int    // next descriptor to be filed again for the drain
 	cutting   bool   // all connections were cut: so is who comes after
-	stats     Stats
+	stats     counters
 	names     []uint16 // numbers of the routes' patterns
 
 	// Shared.
 	mail      mailbox
 	inquiry   inquiry
-	known     atomic.Pointer[Stats]  // its counters, as last told
 	held      atomic.Int64           // bytes of buffers in use, as last told
 	count     atomic.Int32           // connections, those handed over to it included
 	halfOpen  atomic.Int32           // those of them that have not upgraded

@@ -311,28 +311,6 @@ func (s *Server) each(f func(*loop)) (n int) {
 	return n
 }
 
-// Stats adds up the counters of all loops. It asks each of them; of one that is
-// blocked for longer than 100 ms it takes what it knew last, so that what only
-// grows does so.
-func (s *Server) Stats() Stats {
-	parts, how := ask(s, answerTime, func(l *loop, reply func(Stats)) { reply(l.tell()) })
-	sum := Stats{LogSuppressed: s.suppressed(), LoopsAway: s.away.Load()}
-	for i, l := range s.loops {
-		part := &parts[i]
-		switch how[i] {
-		case gone:
-			*part = l.snapshot()
-		case silent:
-			sum.Silent = append(sum.Silent, i)
-			if known := l.known.Load(); known != nil {
-				part = known
-			}
-		}
-		sum.add(part)
-	}
-	return sum
-}
-
 // Each runs f on every open connection whose route has the pattern, each on its
 // own loop, in slices, so that a million of them do not stop anything. It does
 // not wait; connections that come or go meanwhile may be left out.

@@ -115,6 +115,7 @@ func (c *Conn) answer(r *Request) error {
 	if i < 0 {
 		return c.refuse(errPath)
 	}
+	c.loop.Found(c, i)
 	r.route = &c.routes.list[i]
 	if r.plain() {
 		return c.serve(r)

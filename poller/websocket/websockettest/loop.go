@@ -32,6 +32,9 @@ func (l loop) Free(b []byte) {
 	}
 }
 
+// Found implements websocket.Loop: nobody watches.
+func (l loop) Found(*websocket.Conn, int) {}
+
 func (l loop) client(c *websocket.Conn) *Client { return l.clients[c.ID()] }
 
 // Work implements websocket.Loop.
