@@ -25,6 +25,11 @@ func TestHealthStuck(t *testing.T) {
 	s := start(t, map[string]websocket.Route{"/echo": echoing, "/block/{how}": {Message: blocking}}, nil)
 	other := s.dial("/echo") // on the first loop, which accepts
 	s.dial("/block/long").text("x")
+	blocked := s.loops[1]
+	eventually(t, "a late tick", func() bool { return blocked.beat.Load() != 0 && since(blocked.beat.Load(), s.now()) > stuckAge })
+	if h := s.Health()[1]; h.Age < stuckAge {
+		t.Errorf("who asks for the first time is told %+v", h)
+	}
 	eventually(t, "one loop that is stuck", func() bool {
 		stuck := 0
 		for i, h := range s.Health() {

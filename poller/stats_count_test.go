@@ -65,6 +65,24 @@ func TestCensus(t *testing.T) {
 	wantStates(t, l, "another", "/echo", [States]int{StateOpen: 1})
 }
 
+// TestCensusFullAtOnce: a backlog that is there before the upgrade is counted has
+// the connection paused from the first on.
+func TestCensusFullAtOnce(t *testing.T) {
+	routes, err := websocket.Compile(map[string]websocket.Route{"/echo": {Message: echo, Open: func(c *websocket.Conn) error {
+		_ = c.Send(ws.OpBinary, make([]byte, 1<<20))
+		return c.Flush()
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := still(t, limited(func(c *Config) { c.Routes, c.Limits.HighWater = routes, 1000 }))
+	c := connect(t, l)
+	c.sends([]byte(hello))
+	wantStates(t, l, "upgraded", "/echo", [States]int{StatePaused: 1})
+	l.cut(c.fd, c.slot, websocket.ErrReset)
+	wantStates(t, l, "cut", "/echo", [States]int{})
+}
+
 // TestCensusOfManyPatterns: those that have no number are counted together.
 func TestCensusOfManyPatterns(t *testing.T) {
 	l := still(t, nil)
