@@ -92,7 +92,7 @@ func (s *Server) now() *live {
 	}
 	for i, n := range f.PerLoop {
 		h := f.health[i]
-		l.Loops = append(l.Loops, loop{Connections: n, Age: h.Age.Seconds(), Asleep: h.Asleep, Route: h.Route})
+		l.Loops = append(l.Loops, loop{Connections: n, Busy: f.Utilization[i], Age: h.Age.Seconds(), Asleep: h.Asleep, Route: h.Route})
 	}
 	l.traffic(&f)
 	l.reasons(&f)
