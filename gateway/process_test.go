@@ -28,6 +28,7 @@ type program struct {
 	host  string // where it listens
 	admin string // where its admin port does
 	log   *bufio.Reader
+	start map[string]any // its start line
 }
 
 // startProgram starts the gateway and waits for its start line. files are handed
@@ -54,6 +55,7 @@ func startProgram(t *testing.T, files []*os.File, env []string, args ...string) 
 	})
 	p.log = bufio.NewReader(log)
 	line := p.waitFor(t, "listening")
+	p.start = line
 	addrs, _ := line["addrs"].([]any)
 	if len(addrs) == 0 {
 		t.Fatalf("start line without addresses: %v", line)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -45,11 +46,10 @@ func TestCertificateIsRenewed(t *testing.T) {
 	for _, watch := range []string{"20ms", "0"} {
 		dir := t.TempDir()
 		a, b := certify(t, dir, "a.example", nil), certify(t, dir, "b.example", nil)
-		p := startProgram(t, nil, nil, "--tls-cert", a.cert, "--tls-key", a.key, "--tls-watch", watch)
-		hangup := func() {
-			if watch == "0" {
-				p.hangUp(t)
-			}
+		p := startProgram(t, nil, nil, "--listen", "127.0.0.1:0", "--tls-cert", a.cert, "--tls-key", a.key, "--tls-watch", watch)
+		refused, hangup := "new certificate refused, the old one stays", func() {}
+		if watch == "0" {
+			refused, hangup = "new configuration refused, the old one stays", func() { _ = p.Process.Signal(syscall.SIGHUP) }
 		}
 		conn, _ := dialTLS(t, p.host, "/echo", trusting("a.example", a))
 		good, err := os.ReadFile(a.cert)
@@ -60,7 +60,7 @@ func TestCertificateIsRenewed(t *testing.T) {
 			t.Fatal(err)
 		}
 		hangup()
-		p.waitLog(t, "the old one stays")
+		p.waitFor(t, refused)
 		if !bytes.Equal(presents(t, p.host), a.leaf.Raw) {
 			t.Errorf("watch %s: a bad certificate has changed something", watch)
 		}
@@ -160,17 +160,25 @@ func TestExpiredCertificateIsWarnedOf(t *testing.T) {
 }
 
 func TestSelfSigned(t *testing.T) {
-	p := startProgram(t, nil, nil, "--tls-self-signed")
-	der := presents(t, p.host)
-	leaf, err := x509.ParseCertificate(der)
+	var log bytes.Buffer
+	c := parsed(t, "--tls-self-signed")
+	if err := c.loadTLS(nil, slog.New(slog.NewTextHandler(&log, nil))); err != nil {
+		t.Fatal(err)
+	}
+	leaf := c.tls.config.Certificates[0].Leaf
+	if got := log.String(); !strings.Contains(got, "not for production") || !strings.Contains(got, fingerprint(leaf)) {
+		t.Errorf("the log says %s", got)
+	}
+	host := startGateway(t, "--tls-self-signed")
+	leaf, err := x509.ParseCertificate(presents(t, host))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.waitLog(t, fingerprint(leaf))
-	p.waitLog(t, "not for production")
-	conn, _ := dialTLS(t, p.host, "/echo", trusting("localhost", certified{leaf: leaf}))
-	send(t, conn, ws.OpText, "hello")
-	wantFrame(t, conn, ws.OpText, "hello")
+	for _, name := range []string{"localhost", "127.0.0.1"} {
+		conn, _ := dialTLS(t, host, "/echo", trusting(name, certified{leaf: leaf}))
+		send(t, conn, ws.OpText, "hello")
+		wantFrame(t, conn, ws.OpText, "hello")
+	}
 }
 
 func TestClientCertificates(t *testing.T) {
@@ -198,11 +206,12 @@ func TestClientCertificates(t *testing.T) {
 // Plain and TLS stand side by side.
 func TestPlainBesideTLS(t *testing.T) {
 	a := certify(t, t.TempDir(), "a.example", nil)
-	host := startGateway(t, "--tls-cert", a.cert, "--tls-key", a.key, "--listen", "127.0.0.1:0?tls=off")
-	if w, body := ask(t, host, "GET", "/"); w.StatusCode == 400 && strings.Contains(body, "TLS") {
-		t.Skip("the first address is the one of TLS")
-	}
-	conn, _ := dial(t, "ws://"+host+"/echo")
-	send(t, conn, ws.OpText, "plain")
-	wantFrame(t, conn, ws.OpText, "plain")
+	p := startProgram(t, nil, nil, "--tls-cert", a.cert, "--tls-key", a.key, "--listen", "127.0.0.1:0?tls=off", "--listen", "127.0.0.2:0")
+	plain, _ := dial(t, "ws://"+p.host+"/echo")
+	send(t, plain, ws.OpText, "plain")
+	wantFrame(t, plain, ws.OpText, "plain")
+	addrs := p.start["addrs"].([]any)
+	secure, _ := dialTLS(t, addrs[1].(string), "/echo", trusting("a.example", a))
+	send(t, secure, ws.OpText, "secure")
+	wantFrame(t, secure, ws.OpText, "secure")
 }
