@@ -11,6 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// soon is how long a client waits for what must happen.
+func soon() time.Time { return time.Now().Add(clientPatience) }
+
 // peer is a hostile client: a socket that does what its row says, and nothing
 // by itself. It belongs to one goroutine.
 type peer struct {
@@ -147,11 +150,30 @@ func (p *peer) closeCode(till time.Time) ws.StatusCode {
 	}
 }
 
-// echo sends a message, and reports whether it came back.
+// answer takes what has come, answers pings, and drops the rest.
+func (p *peer) answer() {
+	p.fill()
+	for {
+		op, payload, ok := p.frame(time.Time{})
+		if !ok {
+			return
+		}
+		if op == ws.OpPing {
+			p.offer(clientFrame(ws.OpPong, true, payload))
+		}
+	}
+}
+
+// echo sends a message, and reports whether it came back. The server may ping
+// meanwhile.
 func (p *peer) echo(till time.Time) bool {
 	const text = "is anybody there"
 	p.write(clientFrame(ws.OpText, true, []byte(text)), till)
-	_, payload, ok := p.frame(till)
+	op, payload, ok := p.frame(till)
+	for ok && op == ws.OpPing {
+		p.offer(clientFrame(ws.OpPong, true, payload))
+		op, payload, ok = p.frame(till)
+	}
 	return ok && string(payload) == text
 }
 

@@ -27,9 +27,9 @@ const benchmarkTime = time.Second
 
 // benchmarked are the servers: the gateway, and beside it the floor, which shows
 // what the machine asks for the same bytes.
-var benchmarked = []struct{ name, module, pkg string }{
-	{"gateway", "..", "./gateway"},
-	{"floor", "peers", "./epoll"},
+var benchmarked = []struct{ name, module, pkg, flags string }{
+	{"gateway", "..", "./gateway", adminOff},
+	{"floor", "peers", "./epoll", ""},
 }
 
 // BenchmarkEcho is a closed loop; an op is a message there and back, verified.
@@ -94,7 +94,7 @@ func eachServer(b *testing.B, f func(b *testing.B, measure func(*testing.B, load
 	pinThreads(b, processors[:1])
 	c := compareCommand{Path: "/echo", ServerCPUs: processors[len(processors)-1:]}
 	for _, s := range benchmarked {
-		p := &Peer{Name: s.name, Command: filepath.Join(dir, s.name)}
+		p := &Peer{Name: s.name, Command: filepath.Join(dir, s.name) + s.flags}
 		b.Run("server="+s.name, func(b *testing.B) {
 			f(b, func(b *testing.B, d load) *Result { return runOnce(b, &c, p, d) })
 		})

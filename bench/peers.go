@@ -15,6 +15,7 @@ type Peer struct {
 	Name    string
 	Command string
 	dir     string // of its package, if it is to be built
+	flags   string // that it gets beside its address then
 }
 
 // UnmarshalText reads NAME=COMMAND.
@@ -38,6 +39,10 @@ func (p *Peer) start() string {
 
 // gatewayName is the gateway in the tables, and its directory.
 const gatewayName = "gateway"
+
+// adminOff lets several gateways run on one machine: its admin port has an
+// address by default, which is there once.
+const adminOff = " --admin off"
 
 // candidates are the servers to compare: those of the repository, if this is
 // its top directory, and those that were named.
@@ -80,7 +85,7 @@ func repositoryPeers() ([]*Peer, error) {
 	if err != nil || len(mains) == 0 {
 		return nil, err
 	}
-	peers := []*Peer{{Name: gatewayName, dir: gatewayName}}
+	peers := []*Peer{{Name: gatewayName, dir: gatewayName, flags: adminOff}}
 	for _, file := range mains {
 		dir := filepath.Dir(file)
 		peers = append(peers, &Peer{Name: filepath.Base(dir), dir: dir})
@@ -95,9 +100,10 @@ func buildPeers(ctx context.Context, peers []*Peer, into string, errOut io.Write
 			continue
 		}
 		fmt.Fprintf(errOut, "building %s\n", p.Name)
-		p.Command = filepath.Join(into, p.Name)
+		file := filepath.Join(into, p.Name)
+		p.Command = file + p.flags
 		// In its own directory: that the module is a nested one does not matter.
-		build := exec.CommandContext(ctx, "go", "build", "-o", p.Command, ".")
+		build := exec.CommandContext(ctx, "go", "build", "-o", file, ".")
 		build.Dir = p.dir
 		if text, err := build.CombinedOutput(); err != nil {
 			return fmt.Errorf("go build %s: %w\n%s", p.dir, err, text)

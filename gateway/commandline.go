@@ -10,11 +10,12 @@ import (
 
 // The sub-commands, as parse returns them.
 const (
-	commandServe   = "serve"
-	commandRoutes  = "routes"
-	commandVersion = "version"
-	commandClient  = "client <url>"
-	commandHelp    = "help" // --help has been answered
+	commandServe       = "serve"
+	commandRoutes      = "routes"
+	commandHealthcheck = "healthcheck"
+	commandClient      = "client"
+	commandVersion     = "version"
+	commandHelp        = "help" // --help has been answered
 )
 
 // Exit codes.
@@ -47,9 +48,13 @@ Signals
   SIGUSR2 starts the program anew, as a new version, on the same listening sockets
   and then drains; if the new process does not come up the old one stays.
 
+Admin port
+  /healthz, /readyz and /metrics are answered to everybody who reaches --admin; the
+  rest, a live page at /, /connections, /debug/pprof/ and POST /drain, to loopback.
+
 Exit codes
-  0  stopped as asked
-  1  a listener died, or a second signal cut
+  0  stopped as asked; healthcheck: healthy
+  1  a listener died, or a second signal cut; healthcheck: anything but healthy
   2  what was asked cannot be had: a bad command line or configuration, an address
      in use, more connections than descriptors; the message names it
 `
@@ -70,17 +75,20 @@ Exit codes
 type commandLine struct {
 	Config
 
-	Serve   struct{}      `cmd:"" default:"1" help:"Serve the routes until a signal comes. The default."`
-	Routes  struct{}      `cmd:"" help:"Print the routing table."`
-	Version struct{}      `cmd:"" help:"Print the version."`
+	Serve       struct{} `cmd:"" default:"1" help:"Serve the routes until a signal comes. The default."`
+	Routes      struct{} `cmd:"" help:"Print the routing table."`
+	Healthcheck struct {
+		Address string `arg:"" optional:"" help:"Address or URL of the admin port; without it, what --admin says."`
+	} `cmd:"" help:"Ask a running gateway whether it is healthy; ends with 0 or 1."`
 	Client  clientCommand `cmd:"" help:"Connect to a WebSocket server, send, print what comes."`
+	Version struct{}      `cmd:"" help:"Print the version."`
 
 	env func(string) (string, bool)
 }
 
 // BeforeResolve is kong's hook between the command line and the other sources.
 func (l *commandLine) BeforeResolve(ctx *kong.Context) error {
-	switch ctx.Command() {
+	switch command, _, _ := strings.Cut(ctx.Command(), " "); command {
 	case commandVersion: // is asked when something is wrong, and must answer then
 		return nil
 	case commandClient: // has nothing to do with how a gateway is configured
@@ -151,7 +159,8 @@ func parseLine(args []string, env func(string) (string, bool), out io.Writer) (c
 	if err != nil {
 		return "", nil, err
 	}
-	switch command = ctx.Command(); command {
+	command, _, _ = strings.Cut(ctx.Command(), " ") // its arguments follow
+	switch command {
 	case commandVersion:
 	case commandClient:
 		err = line.Client.check()
@@ -160,6 +169,9 @@ func parseLine(args []string, env func(string) (string, bool), out io.Writer) (c
 	}
 	if err != nil {
 		return "", nil, err
+	}
+	if command == commandHealthcheck && line.Healthcheck.Address != "" {
+		line.Admin = line.Healthcheck.Address
 	}
 	return command, line, nil
 }

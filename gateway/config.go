@@ -3,9 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +19,7 @@ type Config struct {
 	LogLevel  slog.Level `placeholder:"LEVEL" default:"info" group:"Configuration" help:"Lowest level that is logged: debug, info, warn or error."`
 	LogFormat Format     `placeholder:"FORMAT" default:"auto" group:"Configuration" help:"text, json, or auto: text on a terminal, JSON elsewhere."`
 
-	Listen         []string `placeholder:"ADDR" default:":9998" group:"Listening" help:"Address to listen on, repeatable: host:port, :port (IPv4 and IPv6) or [::1]:port."`
+	Listen         []string `placeholder:"ADDR" default:":9998" group:"Listening" help:"Address to listen on, repeatable: host:port, :port (IPv4 and IPv6), [::1]:port, unix:/path or unix:@name; behind it ?option=value&option=value."`
 	Port           int      `short:"p" placeholder:"N" group:"Listening" help:"The same as --listen :N; not together with --listen."`
 	Loops          int      `placeholder:"N" default:"0" group:"Listening" help:"Event loops; 0: one for each core."`
 	MaxConnections int      `placeholder:"N" default:"0" group:"Listening" help:"Connections at a time; above, 503. 0: as many as the descriptors allow, less 256."`
@@ -60,6 +58,10 @@ type Config struct {
 
 	AccessLog bool          `default:"false" group:"Logging" help:"One line at each connection's end: route, address, close codes, duration, messages, bytes."`
 	LoopWarn  time.Duration `placeholder:"DURATION" default:"100ms" group:"Logging" help:"How long a handler may block its event loop before that is logged with the route."`
+
+	Admin            string `placeholder:"ADDR" default:"127.0.0.1:9999" group:"Admin port" help:"Address of health, metrics, profiles and the live page, host:port; off: none."`
+	AdminOpen        bool   `default:"false" group:"Admin port" help:"Answer everything there to other hosts too, not /healthz, /readyz and /metrics alone."`
+	ReadyConnections int    `placeholder:"N" default:"0" group:"Admin port" help:"Connections above which /readyz says no; 0: none."`
 
 	origins map[string]origin // where the values that are no defaults came from, by flag
 }
@@ -107,30 +109,10 @@ func (c *Config) listenFlag() string {
 // name by which it was given.
 func (c *Config) check() error {
 	for _, check := range []func() error{
-		c.settle, c.checkAddresses, c.checkOrigins, c.checkNumbers, c.checkDeadlines, c.checkOrder,
+		c.settle, c.checkAddresses, c.checkAdmin, c.checkOrigins, c.checkNumbers, c.checkDeadlines, c.checkOrder,
 	} {
 		if err := check(); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-func (c *Config) checkAddresses() error {
-	const accepted = "accepted are host:port, :port and [::1]:port"
-	if len(c.Listen) == 0 {
-		return c.wrong("listen", "no address: %s", accepted)
-	}
-	for i, addr := range c.Listen {
-		_, port, err := net.SplitHostPort(addr)
-		if err != nil {
-			return c.wrong("listen", "%q is not an address: %s", addr, accepted)
-		}
-		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-			return c.wrong("listen", "%q has no port from 0 to 65535: %s", addr, accepted)
-		}
-		if slices.Contains(c.Listen[:i], addr) && port != "0" {
-			return c.wrong("listen", "%q is there twice: accepted is each address once", addr)
 		}
 	}
 	return nil
@@ -162,6 +144,7 @@ func (c *Config) checkNumbers() error {
 		{"accept-rate", c.AcceptRate, 1<<31 - 1},
 		{"accept-burst", c.AcceptBurst, 1<<31 - 1},
 		{"max-half-open", c.MaxHalfOpen, 1<<31 - 1},
+		{"ready-connections", c.ReadyConnections, 1<<31 - 1},
 		{"max-fragments", c.MaxFragments, 1<<31 - 1},
 		{"max-control-rate", c.MaxControlRate, maxControlRate},
 	} {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"text/tabwriter"
 
 	"echogate/gateway/fault"
@@ -16,6 +17,9 @@ func main() {
 // run does what the command line says and returns the exit code.
 func run(args []string, env func(string) (string, bool), out, errOut io.Writer) int {
 	command, line, err := parseLine(args, env, out)
+	if err != nil && slices.Contains(args, commandHealthcheck) {
+		return unhealthy(err, errOut) // 0 or 1, whatever happens
+	}
 	if err != nil {
 		fmt.Fprintf(errOut, "echogate: %v\nRun \"echogate --help\" for what is accepted.\n", err)
 		return exitUsage
@@ -25,6 +29,8 @@ func run(args []string, env func(string) (string, bool), out, errOut io.Writer) 
 		fmt.Fprintln(out, version())
 	case commandClient:
 		return line.Client.run(out, errOut)
+	case commandHealthcheck:
+		return healthcheck(line.Admin, out, errOut)
 	case commandRoutes:
 		return printRoutes(&line.Config, out, errOut)
 	case commandServe:

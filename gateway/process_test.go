@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,14 +25,19 @@ const asProgram = "ECHOGATE_TEST_BE_THE_PROGRAM"
 // program is the gateway as a process of its own.
 type program struct {
 	*exec.Cmd
-	host string // where it listens
-	log  *bufio.Reader
+	host  string // where it listens
+	admin string // where its admin port does
+	log   *bufio.Reader
 }
 
 // startProgram starts the gateway and waits for its start line. files are handed
-// on as descriptors from 3 on.
+// on as descriptors from 3 on. Unless told otherwise it has no admin port: the
+// default one is there once on a machine.
 func startProgram(t *testing.T, files []*os.File, env []string, args ...string) *program {
 	t.Helper()
+	if !slices.Contains(args, "--admin") && !slices.Contains(env, "ECHOGATE_ADMIN=") {
+		args = append([]string{"--admin", "off"}, args...)
+	}
 	p := &program{Cmd: exec.Command(os.Args[0], args...)}
 	p.Env = append(append(os.Environ(), asProgram+"=1"), env...)
 	p.ExtraFiles = files
@@ -53,6 +59,9 @@ func startProgram(t *testing.T, files []*os.File, env []string, args ...string) 
 		t.Fatalf("start line without addresses: %v", line)
 	}
 	p.host = addrs[0].(string)
+	if addrs, _ = line["admin"].([]any); len(addrs) > 0 {
+		p.admin = addrs[0].(string)
+	}
 	return p
 }
 
@@ -155,8 +164,10 @@ func TestBadStartExits2(t *testing.T) {
 	}{
 		{[]string{"--max-message", "lots"}, "--max-message"},
 		{[]string{"--no-such-flag"}, "--no-such-flag"},
-		{[]string{"--listen", taken.Addr().String()}, "address already in use"},
-		{[]string{"--listen", "127.0.0.1:0", "--max-connections", "100000000"}, "descriptor"},
+		{[]string{"--listen", taken.Addr().String(), "--admin", "off"}, "address already in use"},
+		{[]string{"--listen", "127.0.0.1:0", "--admin", "off", "--max-connections", "100000000"}, "descriptor"},
+		{[]string{"--listen", "127.0.0.1:0", "--admin", taken.Addr().String()}, "--admin: listen tcp " + taken.Addr().String() + ": bind: address already in use"},
+		{[]string{"--listen", "127.0.0.1:9990", "--admin", ":9990"}, "--admin"},
 	} {
 		c := exec.Command(os.Args[0], x.args...)
 		c.Env = append(os.Environ(), asProgram+"=1")

@@ -11,38 +11,46 @@ import (
 	"echogate/gateway/fault"
 )
 
-var update = flag.Bool("update", false, "write the tables of README.md anew")
+var update = flag.Bool("update", false, "write the tables of README.md and deploy/README.md anew")
 
-// The tables of README.md lie between these lines.
+// A generated table lies between two such lines of its file.
 const (
 	tableBegin = "<!-- %s: written by go test ./gateway -run TestReference -update -->\n"
 	tableEnd   = "<!-- end of %s -->\n"
 )
 
-// TestReference compares the tables of README.md with what they are made of.
-func TestReference(t *testing.T) {
-	data, err := os.ReadFile("README.md")
+// TestReferenceOfOptions compares the option table of README.md with Config.
+func TestReferenceOfOptions(t *testing.T) { keepTable(t, "README.md", "options", optionTable()) }
+
+// TestReferenceOfPaths compares the tables of the paths and of the faults with
+// what they are made of.
+func TestReferenceOfPaths(t *testing.T) {
+	keepTable(t, "README.md", "paths", pathTable(t))
+	keepTable(t, "README.md", "faults", faultTable())
+}
+
+// keepTable compares a table of a file with what it should be, or writes it anew.
+func keepTable(t *testing.T, file, name, table string) {
+	t.Helper()
+	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := string(data)
-	for name, table := range map[string]string{"options": optionTable(), "paths": pathTable(t), "faults": faultTable()} {
-		begin, end := fmt.Sprintf(tableBegin, name), fmt.Sprintf(tableEnd, name)
-		head, rest, ok := strings.Cut(text, begin)
-		_, tail, closed := strings.Cut(rest, end)
-		if !ok || !closed {
-			t.Fatalf("README.md has no table of %s", name)
-		}
-		text = head + begin + table + end + tail
+	begin, end := fmt.Sprintf(tableBegin, name), fmt.Sprintf(tableEnd, name)
+	head, rest, ok := strings.Cut(string(data), begin)
+	_, tail, closed := strings.Cut(rest, end)
+	if !ok || !closed {
+		t.Fatalf("%s has no table of %s", file, name)
 	}
+	want := head + begin + table + end + tail
 	if *update {
-		if err := os.WriteFile("README.md", []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if string(data) != text {
-		t.Errorf("README.md is not up to date: go test ./gateway -run TestReference -update writes it")
+	if string(data) != want {
+		t.Errorf("%s is not what the program says; go test ./gateway -run TestReference -update writes:\n%s", file, table)
 	}
 }
 

@@ -5,10 +5,24 @@ package main
 import (
 	"errors"
 	"slices"
+	"sync/atomic"
+
+	"echogate/gateway/admin"
 )
 
 // reloads counts what SIGHUP has led to.
-type reloads struct{ done, refused int }
+type reloads struct{ done, refused atomic.Uint64 }
+
+// counter is for the admin port.
+func (r *reloads) counter() admin.Counter {
+	return admin.Counter{
+		Name: "reloads_total", Labels: []string{"result"}, Help: "Configurations read anew.",
+		Read: func(add func(n uint64, labels ...string)) {
+			add(r.done.Load(), "done")
+			add(r.refused.Load(), "refused")
+		},
+	}
+}
 
 // reload reads the configuration anew and puts it in force. A bad one is refused
 // with its reason, and the old one stays.
@@ -18,12 +32,11 @@ func (g *gateway) reload() {
 		err = g.apply(c)
 	}
 	if err != nil {
-		g.reloads.refused++
-		g.log.Error("new configuration refused, the old one stays", "err", err, "reloads_refused", g.reloads.refused)
+		refused := g.reloads.refused.Add(1)
+		g.log.Error("new configuration refused, the old one stays", "err", err, "reloads_refused", refused)
 		return
 	}
-	g.reloads.done++
-	g.log.Info("configuration reloaded", "reloads", g.reloads.done)
+	g.log.Info("configuration reloaded", "reloads", g.reloads.done.Add(1))
 }
 
 // apply puts c in force.
@@ -40,6 +53,7 @@ func (g *gateway) apply(c *Config) error {
 		return err
 	}
 	g.config = c
+	g.admin.Set(c.adminOptions())
 	g.level.Set(c.LogLevel)
 	return nil
 }
@@ -54,6 +68,7 @@ func (c *Config) reloads(old *Config) error {
 	}{
 		{c.listenFlag(), slices.Equal(c.Listen, old.Listen)},
 		{"loops", c.Loops == old.Loops},
+		{"admin", c.Admin == old.Admin},
 		{"access-log", c.AccessLog == old.AccessLog},
 		{"log-format", c.LogFormat == old.LogFormat},
 	} {

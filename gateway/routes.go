@@ -1,6 +1,9 @@
 package main
 
-import "echogate/poller/websocket"
+import (
+	"echogate/gateway/zoo"
+	"echogate/poller/websocket"
+)
 
 // A line of the routing table: a path and what is there. kind, about and params
 // are what /routes, "gateway routes" and the README say of it.
@@ -37,6 +40,8 @@ func lines(l *listing) []line {
 		{"/faults", "the fault parameters as JSON", nil, websocket.Route{HTTP: l.faults}},
 		{"/tutorial", "the page of the HTML5 WebSocket tutorial", nil, websocket.Route{HTTP: page("tutorial.html")}},
 		{"/console/{file}", "what the pages need", nil, websocket.Route{HTTP: file}},
+		{"/zoo", "the zoo of broken servers, as a page or as JSON", nil, websocket.Route{HTTP: zoo.List}},
+		{"/zoo/{name}", "one of them: a server with one thing wrong", nil, zoo.Route()},
 	}
 }
 

@@ -10,12 +10,12 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"strconv"
 	"syscall"
 
 	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
 
+	"echogate/gateway/admin"
 	"echogate/gateway/fault"
 	"echogate/poller"
 )
@@ -38,20 +38,19 @@ func serve(c *Config, again func() (*Config, error), env func(string) (string, b
 	level.Set(c.LogLevel)
 	log := newLogger(errOut, c.LogFormat, level)
 	tuneCollector(env)
-	given := new(fault.Counts)
-	s, err := newServer(c, env, log, given)
+	g, err := newGateway(c, env, log)
 	if err != nil {
 		fmt.Fprintf(errOut, "echogate: %v\n", err)
 		return exitUsage
 	}
-	logStart(c, s, log)
+	g.again, g.level, g.program = again, level, program
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	g := &gateway{
-		Server: s, config: c, again: again, level: level, log: log, program: program, given: given,
-		stop: stop, ended: make(chan error, 1), taken: make(chan successor, 1),
-	}
-	go func() { g.ended <- s.Run(ctx) }()
+	g.stop = stop
+	go func() { g.ended <- g.Run(ctx) }()
+	g.admin.Serve(g.second...)
+	defer g.admin.Close()
+	logStart(g, log)
 	if err := tellReady(env); err != nil {
 		log.Warn("readiness not told", "err", err)
 	}
@@ -61,6 +60,8 @@ func serve(c *Config, again func() (*Config, error), env func(string) (string, b
 // gateway is the running program.
 type gateway struct {
 	*poller.Server
+	admin   *admin.Server
+	second  []net.Listener          // of the admin port
 	config  *Config                 // in force
 	again   func() (*Config, error) // reads it anew
 	level   *slog.LevelVar
@@ -73,7 +74,42 @@ type gateway struct {
 
 	starting context.CancelFunc // of a take-over under way
 	stopping int                // signals to stop that have come, a take-over among them
+	failed   bool
 	reloads  reloads
+}
+
+// newGateway makes the gateway that the configuration asks for, with all its
+// sockets. Its errors name what cannot be had.
+func newGateway(c *Config, env func(string) (string, bool), log *slog.Logger) (*gateway, error) {
+	handed, err := inherited(env, os.Getpid())
+	if err != nil {
+		return nil, err
+	}
+	second, err := c.adminListeners(handed.admin, log)
+	if err != nil {
+		return nil, err
+	}
+	given := new(fault.Counts)
+	s, err := newServer(c, handed.public, log, given)
+	if err != nil {
+		return nil, err
+	}
+	g := &gateway{
+		Server: s, second: second, config: c, log: log, given: given,
+		ended: make(chan error, 1), taken: make(chan successor, 1),
+	}
+	g.admin = admin.New(admin.Config{
+		Gateway: s, Version: release(), Log: log, Options: c.adminOptions(),
+		Counters: g.counters(),
+	})
+	return g, nil
+}
+
+// counters are those that the admin port shows beside the server's own.
+func (g *gateway) counters() []admin.Counter {
+	return []admin.Counter{
+		g.reloads.counter(), faultCounter(g.given), zooCounter(),
+	}
 }
 
 // wait does what signals ask for until the server has ended.
@@ -84,6 +120,10 @@ func (g *gateway) wait(signals <-chan os.Signal) (code int) {
 			g.signal(sig)
 		case s := <-g.taken:
 			g.succeeded(s)
+		case err := <-g.admin.Failed():
+			g.log.Error("admin port failed", "err", err)
+			g.failed = true
+			g.stop()
 		case err := <-g.ended:
 			g.abandon()
 			if err != nil {
@@ -91,7 +131,7 @@ func (g *gateway) wait(signals <-chan os.Signal) (code int) {
 				return exitFailed
 			}
 			g.log.Info("stopped", "connections_served", g.Stats().Accepted)
-			if g.stopping > 1 {
+			if g.stopping > 1 || g.failed {
 				return exitFailed
 			}
 			return exitOK
@@ -113,6 +153,7 @@ func (g *gateway) signal(sig os.Signal) {
 	g.abandon() // who stops the gateway does not want another
 	if g.stopping++; g.stopping == 1 {
 		g.log.Info("draining", "signal", sig.String())
+		g.admin.Leave()
 		g.stop()
 		return
 	}
@@ -122,15 +163,13 @@ func (g *gateway) signal(sig os.Signal) {
 
 // newServer makes the server that the configuration asks for. Its errors name
 // what cannot be had.
-func newServer(c *Config, env func(string) (string, bool), log *slog.Logger, given *fault.Counts) (*poller.Server, error) {
+func newServer(c *Config, handed []int, log *slog.Logger, given *fault.Counts) (*poller.Server, error) {
 	raiseDescriptors(log)
 	p, err := serverConfig(c, log, given)
 	if err != nil {
 		return nil, err
 	}
-	if p.Inherited, err = inherited(env, os.Getpid()); err != nil {
-		return nil, err
-	}
+	p.Inherited = handed
 	if _, given := c.origins["listen"]; !given && c.Port == 0 && len(p.Inherited) > 0 {
 		p.Listen = nil // what was handed on is served
 	}
@@ -155,29 +194,6 @@ func serverConfig(c *Config, log *slog.Logger, given *fault.Counts) (poller.Conf
 		p.AccessLog = log
 	}
 	return p, nil
-}
-
-// inherited are the listening sockets handed on by systemd or by the process
-// before this one (sd_listen_fds(3)): LISTEN_FDS of them from descriptor 3 on.
-// LISTEN_PID is compared only when it is set: who hands on to a program it is
-// about to become cannot know it.
-func inherited(env func(string) (string, bool), pid int) ([]int, error) {
-	text, ok := env("LISTEN_FDS")
-	if !ok {
-		return nil, nil
-	}
-	if owner, ok := env("LISTEN_PID"); ok && owner != strconv.Itoa(pid) {
-		return nil, nil // meant for another process
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 0 || n > 1024 {
-		return nil, fmt.Errorf("LISTEN_FDS: %q is no number of sockets", text)
-	}
-	fds := make([]int, n)
-	for i := range fds {
-		fds[i] = 3 + i
-	}
-	return fds, nil
 }
 
 // tuneCollector makes the collector run after less garbage than Go's default,
@@ -206,14 +222,15 @@ func raiseDescriptors(log *slog.Logger) {
 }
 
 // logStart says in one line what is in force.
-func logStart(c *Config, s *poller.Server, log *slog.Logger) {
+func logStart(g *gateway, log *slog.Logger) {
+	c, s := g.config, g.Server
 	var lim unix.Rlimit
 	_ = unix.Getrlimit(unix.RLIMIT_NOFILE, &lim)
 	addrs := make([]string, 0, 1)
 	for _, a := range s.Addrs() {
 		addrs = append(addrs, net.Addr.String(a))
 	}
-	log.Info("listening", "addrs", addrs, "loops", s.Loops(),
+	log.Info("listening", "addrs", addrs, "admin", g.admin.Addrs(), "loops", s.Loops(),
 		"max_connections", s.MaxConnections(), "descriptors", lim.Cur,
 		"max_message", c.MaxMessage.String(), "max_buffered", c.MaxBuffered.String(),
 		"ping_interval", c.PingInterval.String(), "idle_timeout", c.IdleTimeout.String(), "version", version())

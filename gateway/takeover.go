@@ -70,6 +70,8 @@ func (g *gateway) succeeded(s successor) {
 	}
 	g.log.Info("taken over, draining", "pid", s.pid)
 	g.Yield()
+	g.admin.Yield()
+	g.admin.Leave()
 	g.stopping++
 	g.stop()
 }
@@ -91,7 +93,7 @@ func (g *gateway) abandon() {
 // start starts the new process and waits until it serves. Without it, it has
 // ended when start returns.
 func (g *gateway) start(ctx context.Context) (pid int, err error) {
-	files, err := g.socketFiles()
+	files, names, err := g.socketFiles()
 	if err != nil {
 		return 0, err
 	}
@@ -105,7 +107,7 @@ func (g *gateway) start(ctx context.Context) (pid int, err error) {
 	cmd.Args[0] = os.Args[0]
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.ExtraFiles = append(slices.Clone(files), told)
-	cmd.Env = successorEnv(os.Environ(), len(files))
+	cmd.Env = successorEnv(os.Environ(), names)
 	err = cmd.Start()
 	told.Close() // its own alone is open: its end is our end of file
 	if err != nil {
@@ -136,18 +138,26 @@ func waitReady(ready *os.File) error {
 	return err
 }
 
-// socketFiles are duplicates of the listening sockets. They share the flags of
-// ours, and NewFile leaves one that does not block as it is.
-func (g *gateway) socketFiles() ([]*os.File, error) {
+// socketFiles are duplicates of the listening sockets, with the names that tell
+// the new process which is which. They share the flags of ours, and NewFile
+// leaves one that does not block as it is.
+func (g *gateway) socketFiles() (files []*os.File, names []string, err error) {
 	fds, err := g.Sockets()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	files := make([]*os.File, len(fds))
+	names = slices.Repeat([]string{publicName}, len(fds))
+	more, err := g.admin.Sockets()
+	fds, names = append(fds, more...), append(names, slices.Repeat([]string{adminName}, len(more))...)
+	files = make([]*os.File, len(fds))
 	for i, fd := range fds {
-		files[i] = os.NewFile(uintptr(fd), "listener")
+		files[i] = os.NewFile(uintptr(fd), names[i])
 	}
-	return files, nil
+	if err != nil {
+		closeAll(files)
+		return nil, nil, err
+	}
+	return files, names, nil
 }
 
 func closeAll(files []*os.File) {
@@ -156,17 +166,18 @@ func closeAll(files []*os.File) {
 	}
 }
 
-// successorEnv is the environment of a process that gets n listening sockets
-// and, behind them, the descriptor for its readiness (sd_listen_fds(3)).
-// LISTEN_PID stays unset: nobody knows it before the process is there.
-func successorEnv(env []string, n int) []string {
+// successorEnv is the environment of a process that gets the listening sockets
+// of these names and, behind them, the descriptor for its readiness
+// (sd_listen_fds(3)). LISTEN_PID stays unset: nobody knows it before the process
+// is there.
+func successorEnv(env []string, names []string) []string {
 	ours := []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", readyVariable}
 	env = slices.DeleteFunc(slices.Clone(env), func(line string) bool {
 		name, _, _ := strings.Cut(line, "=")
 		return slices.Contains(ours, name)
 	})
-	names := strings.Join(slices.Repeat([]string{"public"}, n), ":")
-	return append(env, "LISTEN_FDS="+strconv.Itoa(n), "LISTEN_FDNAMES="+names, readyVariable+"="+strconv.Itoa(3+n))
+	return append(env, "LISTEN_FDS="+strconv.Itoa(len(names)), "LISTEN_FDNAMES="+strings.Join(names, ":"),
+		readyVariable+"="+strconv.Itoa(3+len(names)))
 }
 
 // tellReady tells whoever started this process that it serves: the process that

@@ -158,12 +158,12 @@ func TestTakeOverFails(t *testing.T) {
 // TestTakeOverRefused: there is nothing to start, and nothing else happens.
 func TestTakeOverRefused(t *testing.T) {
 	for want, x := range map[string]struct {
-		g   gateway
+		g   *gateway
 		pid int
 	}{
-		"process 1":   {gateway{}, 1},
-		"is stopping": {gateway{stopping: 1}, 2},
-		"under way":   {gateway{starting: func() {}}, 2},
+		"process 1":   {&gateway{}, 1},
+		"is stopping": {&gateway{stopping: 1}, 2},
+		"under way":   {&gateway{starting: func() {}}, 2},
 	} {
 		var out bytes.Buffer
 		x.g.log = slog.New(slog.NewTextHandler(&out, nil))
@@ -207,8 +207,8 @@ func TestServiceManager(t *testing.T) {
 }
 
 func TestSuccessorEnv(t *testing.T) {
-	got := successorEnv([]string{"A=1", "LISTEN_PID=7", "LISTEN_FDS=1", "LISTEN_FDNAMES=x", readyVariable + "=4", "LISTEN_FDS_TOO=1", "NOTIFY_SOCKET=s"}, 2)
-	want := []string{"A=1", "LISTEN_FDS_TOO=1", "NOTIFY_SOCKET=s", "LISTEN_FDS=2", "LISTEN_FDNAMES=public:public", readyVariable + "=5"}
+	got := successorEnv([]string{"A=1", "LISTEN_PID=7", "LISTEN_FDS=1", "LISTEN_FDNAMES=x", readyVariable + "=4", "LISTEN_FDS_TOO=1", "NOTIFY_SOCKET=s"}, []string{"public", "admin"})
+	want := []string{"A=1", "LISTEN_FDS_TOO=1", "NOTIFY_SOCKET=s", "LISTEN_FDS=2", "LISTEN_FDNAMES=public:admin", readyVariable + "=5"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

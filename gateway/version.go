@@ -12,7 +12,13 @@ var stamped string
 
 // version is what the sub-command of that name prints: the module's version
 // and, when the program was built inside its repository, the commit.
-func version() string {
+func version() string { return versionOf(build()) }
+
+// release is the module's version alone, as the metrics have it.
+func release() string { return build().Main.Version }
+
+// build is what the program was built of.
+func build() *debug.BuildInfo {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = &debug.BuildInfo{Main: debug.Module{Version: "(unknown)"}}
@@ -20,7 +26,7 @@ func version() string {
 	if stamped != "" {
 		info.Main.Version = stamped
 	}
-	return versionOf(info)
+	return info
 }
 
 func versionOf(info *debug.BuildInfo) string {

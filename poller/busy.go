@@ -17,6 +17,7 @@ type busy struct {
 	whole    bool   // in holds whole frames: it is given again before anything is read
 	tiny     bool   // its frames are short: a full read of them would be a long turn
 	full     bool   // above the high-water mark: not read until below the low one
+	preface  bool   // its PROXY protocol header has not ended
 	over     bool   // it is above the cap on connections
 	linger   int    // bytes of input still to be discarded
 	unacked  int    // bytes the peer's kernel had not acknowledged at the last look
@@ -24,6 +25,7 @@ type busy struct {
 	until    uint32 // tick at which closing or lingering ends, 0: not closing
 	cause    websocket.CloseError
 	timers   uint32 // the first of its timers; 0: none
+	counted  State  // the state that it is counted in; StateHandshake: what the slot tells
 }
 
 // fin is how a connection ends once its backlog is sent.
@@ -39,7 +41,7 @@ const (
 
 // idle reports whether nothing is unfinished.
 func (b *busy) idle() bool {
-	return !b.queued && !b.pending && !b.over && b.in == nil && b.out == nil && b.fin == finNone && b.until == 0 && b.timers == 0 && b.work.Empty()
+	return !b.queued && !b.pending && !b.over && !b.preface && b.in == nil && b.out == nil && b.fin == finNone && b.until == 0 && b.timers == 0 && b.work.Empty()
 }
 
 // busyOf returns the connection's working state, nil when it has none.
@@ -87,7 +89,7 @@ func (l *loop) giveBack(s *slot, b *busy) {
 // trim gives what nobody needed since the last trim to the collector: a burst
 // leaves nothing behind.
 func (l *loop) trim() {
-	l.pool.trim()
+	l.pool.regions.trim()
 	for _, i := range l.freeBusy[:l.spare] {
 		l.busys[i] = nil
 	}

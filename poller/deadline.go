@@ -267,6 +267,7 @@ func (l *loop) stalled(fd int, s *slot, b *busy) bool {
 
 // act does what a deadline is for.
 func (l *loop) act(fd int, s *slot, what deadline) {
+	l.countTimeout(s, what)
 	switch what {
 	case handshakeOver:
 		l.timedOut(fd, s)

@@ -49,6 +49,12 @@ func (l *loop) of(c *websocket.Conn) (fd int, s *slot) {
 	return fd, l.table.at(fd)
 }
 
+// Found implements websocket.Loop: a handler that blocks will be named.
+func (l *loop) Found(c *websocket.Conn, route int) {
+	_, s := l.of(c)
+	s.setName(l.names[route])
+}
+
 // Work implements websocket.Loop.
 func (l *loop) Work(c *websocket.Conn) *websocket.Work {
 	fd, s := l.of(c)

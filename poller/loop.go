@@ -64,17 +64,18 @@ type loop struct {
 	queue     []place // connections that are to be read again
 	turns     []place // the part of the queue that has its turn
 	pool      pool
-	told      int // pool.out when it was last told to the others
+	told      int // pool.memory when it was last told to the others
 	listeners []*listener
 	lobby     []note // connections that have not upgraded, the oldest first; some have since, or have ended
 	draining  uint32 // tick at which draining began; 0: not draining
 	sweep     int    // next descriptor to be filed again for the drain
 	cutting   bool   // all connections were cut: so is who comes after
-	stats     Stats
+	stats     counters
 	names     []uint16 // numbers of the routes' patterns
 
 	// Shared.
 	mail      mailbox
+	inquiry   inquiry
 	held      atomic.Int64           // bytes of buffers in use, as last told
 	count     atomic.Int32           // connections, those handed over to it included
 	halfOpen  atomic.Int32           // those of them that have not upgraded
@@ -92,8 +93,9 @@ type place struct {
 func newLoop(s *Server, i int) (*loop, error) {
 	l := &loop{srv: s, table: s.table, tag: uint16(i + 1), tick: s.now(), buf: make([]byte, readBuffer), busys: make([]*busy, 1), timer: -1, wake: -1}
 	l.wheel.at, l.wheel.last = l.link, l.tick
-	l.pool.keep = s.conf().kept()
+	l.pool.regions.keep = s.conf().kept()
 	l.conn, l.names = websocket.NewConn(l, s.routes), s.name(s.routes)
+	l.conn.Inspect(l.inspect)
 	if s.access != nil {
 		l.conn.Watch(l.framesEnded)
 	}
@@ -124,6 +126,7 @@ func (l *loop) open() (err error) {
 // It returns the letters that nobody has read.
 func (l *loop) close() []letter {
 	unread := l.mail.close()
+	l.pool.regions.close()
 	if l.poll != nil {
 		_ = l.poll.Close()
 	}
@@ -141,7 +144,7 @@ func (l *loop) run() error {
 	l.own()
 	id := goroutine()
 	l.goroutine.Store(&id)
-	defer l.beat.Store(0)
+	defer l.leave()
 	err := l.poll.Polling(l.event)
 	if err == errors.ErrEngineShutdown {
 		return nil
@@ -279,6 +282,10 @@ func (l *loop) read(fd int, s *slot, sure bool) {
 		}
 	}
 	l.bind(fd, s)
+	if b != nil && b.preface {
+		l.readPreface(fd, s, b, sure)
+		return
+	}
 	if p, all := l.conn.Room(); p != nil {
 		l.readLarge(fd, s, b, p, all, sure)
 		return
@@ -312,17 +319,6 @@ func (l *loop) limit(s *slot, b *busy) int {
 	return readBuffer - keptMax
 }
 
-// unkeep puts the kept input back in front of the read buffer.
-func (l *loop) unkeep(b *busy) int {
-	if b == nil || b.in == nil {
-		return 0
-	}
-	n := copy(l.buf, b.in)
-	l.Free(b.in)
-	b.in = nil
-	return n
-}
-
 // readLarge reads into the memory of a large frame and, when that takes all of
 // its rest, into the loop's buffer behind it.
 func (l *loop) readLarge(fd int, s *slot, b *busy, p []byte, all, sure bool) {
@@ -345,18 +341,6 @@ func (l *loop) readLarge(fd int, s *slot, b *busy, p []byte, all, sure bool) {
 		return
 	}
 	l.receive(fd, s, l.buf[:max(n-len(p), 0)], head, !sure || full)
-}
-
-// again gives kept whole frames to the connection.
-func (l *loop) again(fd int, s *slot, b *busy, sure bool) {
-	b.whole = false
-	in := b.in
-	b.in = nil
-	l.bind(fd, s)
-	b.pending = b.pending || !sure
-	n := copy(l.buf, in) // one read at most; its memory goes back before it is answered
-	l.Free(in)
-	l.receive(fd, s, l.buf[:n], nil, b.pending)
 }
 
 // receive has the connection take in, sends what comes of it, and goes on while

@@ -18,6 +18,7 @@ type letter struct {
 	f       func(*websocket.Conn) error
 	task    func()
 	verdict admission // adopt
+	from    *listener // adopt
 }
 
 type letterKind uint8
@@ -61,6 +62,14 @@ func (m *mailbox) take() []letter {
 	return got
 }
 
+// end refuses letters from now on, unless there are any: then it reports false.
+func (m *mailbox) end() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = len(m.letters) == 0
+	return m.closed
+}
+
 // close refuses letters from now on, and returns those that nobody will read.
 func (m *mailbox) close() []letter {
 	m.mu.Lock()
@@ -78,7 +87,7 @@ func (l *loop) deliver() error {
 		case letterTask:
 			x.task()
 		case letterAdopt:
-			l.adopt(int(x.to.FD), x.verdict)
+			l.adopt(int(x.to.FD), x.verdict, x.from)
 		default:
 			l.deliverTo(x)
 		}

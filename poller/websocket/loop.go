@@ -18,6 +18,9 @@ type Loop interface {
 	// one back. Large ones are not kept.
 	Alloc(n int) []byte
 	Free(b []byte)
+	// Found tells which route a request is for, by its index among the patterns,
+	// before any of the route's functions runs.
+	Found(c *Conn, route int)
 	// Work gives the connection its working state, which lasts until the event
 	// in which it is Empty.
 	Work(c *Conn) *Work

@@ -28,6 +28,9 @@ type Route struct {
 	// Close runs once for each connection that got its 101, when its frames
 	// end. Nothing can be sent any more.
 	Close func(c *Conn, cause CloseError)
+	// Gone runs once for each connection that got its 101, after Close, when
+	// its transport ends: with what the connection is counted under.
+	Gone func(c *Conn, counted Cause)
 	// HTTP answers a plain GET or HEAD request. nil: 426 on a path that has a
 	// Message, Open or Head function.
 	HTTP func(w *Response, r *Request) error

@@ -1,0 +1,194 @@
+//go:build linux
+
+package main
+
+import (
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// startWithAdmin starts the gateway with an admin port of its own.
+func startWithAdmin(t *testing.T, args ...string) *program {
+	t.Helper()
+	p := startProgram(t, nil, nil, append([]string{"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, args...)...)
+	if p.admin == "" {
+		t.Fatal("the start line has no admin address")
+	}
+	return p
+}
+
+// wantStatus asks for a path and compares the answer's status.
+func wantStatus(t *testing.T, host, path string, want int) {
+	t.Helper()
+	if w, body := ask(t, host, "GET", path); w.StatusCode != want {
+		t.Errorf("%s%s: got status %d %q, want %d", host, path, w.StatusCode, body, want)
+	}
+}
+
+// The admin port answers, and nothing of it is on the public port.
+func TestAdminPort(t *testing.T) {
+	p := startWithAdmin(t)
+	for _, path := range []string{
+		"/healthz", "/readyz", "/metrics", "/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/goroutine",
+	} {
+		wantStatus(t, p.admin, path, 200)
+		wantStatus(t, p.host, path, 404)
+	}
+	if w, _ := ask(t, p.host, "POST", "/drain?percent=100"); w.StatusCode/100 != 4 {
+		t.Errorf("a drain on the public port: got status %d, want a refusal", w.StatusCode)
+	}
+}
+
+// While it drains the gateway is alive and not ready.
+func TestDrainIsNotReady(t *testing.T) {
+	p := startWithAdmin(t, "--drain", "0", "--drain-timeout", "1h")
+	dial(t, "ws://"+p.host+"/echo") // does not answer the close frame
+	wantStatus(t, p.admin, "/readyz", 200)
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	p.waitFor(t, "draining")
+	wantStatus(t, p.admin, "/healthz", 200)
+	if _, body := ask(t, p.admin, "GET", "/metrics"); !strings.Contains(body, "\nechogate_draining 1\n") || !strings.Contains(body, "\nechogate_ready 0\n") {
+		t.Errorf("the metrics do not say that it drains:\n%s", body)
+	}
+	wantStatus(t, p.admin, "/readyz", 503)
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.ended(t); code != exitFailed {
+		t.Errorf("got exit code %d, want %d", code, exitFailed)
+	}
+}
+
+// A reload is counted, and changes who is answered what.
+func TestReloadOfTheAdminPort(t *testing.T) {
+	file := t.TempDir() + "/gateway.yaml"
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("ready-connections: 0")
+	p := startWithAdmin(t, "--config", file)
+	dial(t, "ws://"+p.host+"/echo")
+	dial(t, "ws://"+p.host+"/echo")
+	for _, x := range []struct {
+		text, line string
+		want       int
+	}{
+		{"ready-connections: 1", "configuration reloaded", 503},
+		{"ready-connections: 2", "configuration reloaded", 200},
+		{"ready-connections: none", "new configuration refused, the old one stays", 200},
+	} {
+		write(x.text)
+		if err := p.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		p.waitFor(t, x.line)
+		wantStatus(t, p.admin, "/readyz", x.want)
+	}
+	_, body := ask(t, p.admin, "GET", "/metrics")
+	for _, want := range []string{`echogate_reloads_total{result="done"} 2`, `echogate_reloads_total{result="refused"} 1`} {
+		if !strings.Contains(body, want+"\n") {
+			t.Errorf("no %s in the metrics", want)
+		}
+	}
+}
+
+// handedSocket is a listening socket as a service manager has it.
+func handedSocket(t *testing.T) *os.File {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	file, err := ln.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	return file
+}
+
+// The admin port comes from the service manager, by its name, and goes on to
+// the process that takes over: whoever asks is answered all the time.
+func TestAdminPortIsHandedOn(t *testing.T) {
+	env := []string{"LISTEN_FDS=2", "LISTEN_FDNAMES=admin:echogate.socket"}
+	second, public := handedSocket(t), handedSocket(t)
+	p := startProgram(t, []*os.File{second, public}, append(env, "ECHOGATE_ADMIN="), "--drain", "0")
+	if p.admin == "" || p.admin == p.host {
+		t.Fatalf("admin port %q beside %q, want the two sockets", p.admin, p.host)
+	}
+	wantStatus(t, p.admin, "/readyz", 200)
+	p.takeOver(t, p.Process.Pid)
+	wantStatus(t, p.admin, "/readyz", 200)
+	wantStatus(t, p.host, "/readyz", 404)
+}
+
+func TestInheritedNames(t *testing.T) {
+	for _, x := range []struct {
+		env           []string
+		public, admin []int
+		err           string
+	}{
+		{nil, nil, nil, ""},
+		{[]string{"LISTEN_FDS=2"}, []int{3, 4}, nil, ""},
+		{[]string{"LISTEN_FDS=3", "LISTEN_FDNAMES=public:admin:public"}, []int{3, 5}, []int{4}, ""},
+		{[]string{"LISTEN_FDS=2", "LISTEN_FDNAMES=admin:echogate.socket"}, []int{4}, []int{3}, ""},
+		{[]string{"LISTEN_FDS=1", "LISTEN_FDNAMES="}, []int{3}, nil, ""},
+		{[]string{"LISTEN_FDS=1", "LISTEN_PID=1"}, nil, nil, ""},
+		{[]string{"LISTEN_FDS=2", "LISTEN_FDNAMES=admin"}, nil, nil, "LISTEN_FDNAMES: 1 names for 2 sockets"},
+		{[]string{"LISTEN_FDS=some"}, nil, nil, "LISTEN_FDS"},
+	} {
+		env := func(name string) (string, bool) {
+			for _, line := range x.env {
+				if text, ok := strings.CutPrefix(line, name+"="); ok {
+					return text, true
+				}
+			}
+			return "", false
+		}
+		got, err := inherited(env, 4711)
+		if err != nil || x.err != "" {
+			if err == nil || x.err == "" || !strings.Contains(err.Error(), x.err) {
+				t.Errorf("%q: got %v, want error %q", x.env, err, x.err)
+			}
+			continue
+		}
+		if !slices.Equal(got.public, x.public) || !slices.Equal(got.admin, x.admin) {
+			t.Errorf("%q: got %+v, want public %v, admin %v", x.env, got, x.public, x.admin)
+		}
+	}
+}
+
+func TestSameAddress(t *testing.T) {
+	have := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9999}
+	everywhere := &net.TCPAddr{IP: net.IPv6zero, Port: 9999}
+	for _, x := range []struct {
+		have net.Addr
+		want string
+		same bool
+	}{
+		{have, "127.0.0.1:9999", true},
+		{have, "localhost:9999", true},
+		{have, "127.0.0.1:9998", false},
+		{have, "127.0.0.2:9999", false},
+		{have, ":9999", false},
+		{have, "off", false},
+		{everywhere, ":9999", true},
+		{everywhere, "0.0.0.0:9999", true},
+		{everywhere, "127.0.0.1:9999", false},
+		{&net.UnixAddr{Name: "127.0.0.1:9999", Net: "unix"}, "127.0.0.1:9999", false},
+	} {
+		if got := sameAddress(x.have, x.want); got != x.same {
+			t.Errorf("%v and %q: got %v, want %v", x.have, x.want, got, x.same)
+		}
+	}
+}
