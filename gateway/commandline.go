@@ -13,8 +13,8 @@ const (
 	commandServe       = "serve"
 	commandRoutes      = "routes"
 	commandHealthcheck = "healthcheck"
-	commandClient      = "client"
 	commandVersion     = "version"
+	commandClient      = "client"
 	commandHelp        = "help" // --help has been answered
 )
 
@@ -80,8 +80,8 @@ type commandLine struct {
 	Healthcheck struct {
 		Address string `arg:"" optional:"" help:"Address or URL of the admin port; without it, what --admin says."`
 	} `cmd:"" help:"Ask a running gateway whether it is healthy; ends with 0 or 1."`
-	Client  clientCommand `cmd:"" help:"Connect to a WebSocket server, send, print what comes."`
 	Version struct{}      `cmd:"" help:"Print the version."`
+	Client  clientCommand `cmd:"" help:"Connect to a WebSocket server, send, print what comes."`
 
 	env func(string) (string, bool)
 }

@@ -27,10 +27,10 @@ func run(args []string, env func(string) (string, bool), out, errOut io.Writer) 
 	switch command {
 	case commandVersion:
 		fmt.Fprintln(out, version())
-	case commandClient:
-		return line.Client.run(out, errOut)
 	case commandHealthcheck:
 		return healthcheck(line.Admin, out, errOut)
+	case commandClient:
+		return line.Client.run(out, errOut)
 	case commandRoutes:
 		return printRoutes(&line.Config, out, errOut)
 	case commandServe:

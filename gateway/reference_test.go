@@ -19,14 +19,11 @@ const (
 	tableEnd   = "<!-- end of %s -->\n"
 )
 
-// TestReferenceOfOptions compares the option table of README.md with Config.
-func TestReferenceOfOptions(t *testing.T) { keepTable(t, "README.md", "options", optionTable()) }
-
-// TestReferenceOfPaths compares the tables of the paths and of the faults with
-// what they are made of.
-func TestReferenceOfPaths(t *testing.T) {
-	keepTable(t, "README.md", "paths", pathTable(t))
-	keepTable(t, "README.md", "faults", faultTable())
+// TestReference compares the tables of README.md with what they are made of.
+func TestReference(t *testing.T) {
+	for name, table := range map[string]string{"options": optionTable(), "paths": pathTable(t), "faults": faultTable()} {
+		keepTable(t, "README.md", name, table)
+	}
 }
 
 // keepTable compares a table of a file with what it should be, or writes it anew.
