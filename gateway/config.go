@@ -28,6 +28,13 @@ type Config struct {
 	AcceptRate     int      `placeholder:"N" default:"0" group:"Listening" help:"Connections accepted in a second; the rest waits in the kernel's backlog."`
 	AcceptBurst    int      `placeholder:"N" default:"0" group:"Listening" help:"Connections accepted at once in spite of that; 0: as many as in a second."`
 
+	TLSCert       []string      `name:"tls-cert" placeholder:"FILE" group:"TLS" help:"Certificate chain in PEM, repeatable: a client gets the first that has the name it asks for. With one every address speaks TLS."`
+	TLSKey        []string      `name:"tls-key" placeholder:"FILE" group:"TLS" help:"Private key of a certificate in PEM, one for each --tls-cert, in the same order."`
+	TLSClientCA   []string      `name:"tls-client-ca" placeholder:"FILE" group:"TLS" help:"Certificates in PEM of those who sign what clients show, repeatable."`
+	TLSClientAuth ClientAuth    `name:"tls-client-auth" placeholder:"WHO" default:"off" group:"TLS" help:"off: no client is asked for a certificate; optional: what it shows must be good; require: it must show a good one."`
+	TLSSelfSigned bool          `name:"tls-self-signed" default:"false" group:"TLS" help:"Speak TLS with a certificate made at the start, whose fingerprint is logged: for development, not for production."`
+	TLSWatch      time.Duration `name:"tls-watch" placeholder:"DURATION" default:"10s" group:"TLS" help:"How often the files are read for a new certificate; SIGHUP reads them at once."`
+
 	Origin           []string      `placeholder:"ORIGIN" group:"Handshake" help:"Origin that may connect from a browser, repeatable: https://example.com. None given: any."`
 	HandshakeTimeout time.Duration `placeholder:"DURATION" default:"10s" group:"Handshake" help:"From accepting a connection to the end of its request."`
 	HTTPIdle         time.Duration `name:"http-idle" placeholder:"DURATION" default:"15s" group:"Handshake" help:"Silence between two plain HTTP requests on one connection."`
@@ -59,9 +66,10 @@ type Config struct {
 	AccessLog bool          `default:"false" group:"Logging" help:"One line at each connection's end: route, address, close codes, duration, messages, bytes."`
 	LoopWarn  time.Duration `placeholder:"DURATION" default:"100ms" group:"Logging" help:"How long a handler may block its event loop before that is logged with the route."`
 
-	Admin            string `placeholder:"ADDR" default:"127.0.0.1:9999" group:"Admin port" help:"Address of health, metrics, profiles and the live page, host:port; off: none."`
-	AdminOpen        bool   `default:"false" group:"Admin port" help:"Answer everything there to other hosts too, not /healthz, /readyz and /metrics alone."`
-	ReadyConnections int    `placeholder:"N" default:"0" group:"Admin port" help:"Connections above which /readyz says no; 0: none."`
+	tls              *material // what the files held; nil: no TLS is spoken
+	Admin            string    `placeholder:"ADDR" default:"127.0.0.1:9999" group:"Admin port" help:"Address of health, metrics, profiles and the live page, host:port; off: none."`
+	AdminOpen        bool      `default:"false" group:"Admin port" help:"Answer everything there to other hosts too, not /healthz, /readyz and /metrics alone."`
+	ReadyConnections int       `placeholder:"N" default:"0" group:"Admin port" help:"Connections above which /readyz says no; 0: none."`
 
 	origins map[string]origin // where the values that are no defaults came from, by flag
 }
@@ -109,7 +117,7 @@ func (c *Config) listenFlag() string {
 // name by which it was given.
 func (c *Config) check() error {
 	for _, check := range []func() error{
-		c.settle, c.checkAddresses, c.checkAdmin, c.checkOrigins, c.checkNumbers, c.checkDeadlines, c.checkOrder,
+		c.settle, c.checkAddresses, c.checkAdmin, c.checkOrigins, c.checkNumbers, c.checkDeadlines, c.checkOrder, c.checkTLS,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -177,6 +185,7 @@ func (c *Config) checkDeadlines() error {
 		{"drain", c.Drain},
 		{"drain-timeout", c.DrainTimeout},
 		{"loop-warn", c.LoopWarn},
+		{"tls-watch", c.TLSWatch},
 	} {
 		if d.value < 0 || d.value > maxDeadline {
 			return c.wrong(d.flag, "%v is out of range: accepted are 0s to 5760h, which is 240 days", d.value)
