@@ -39,7 +39,13 @@ func startProgram(t *testing.T, files []*os.File, env []string, args ...string) 
 	if !slices.Contains(args, "--admin") && !slices.Contains(env, "ECHOGATE_ADMIN=") {
 		args = append([]string{"--admin", "off"}, args...)
 	}
-	p := &program{Cmd: exec.Command(os.Args[0], args...)}
+	return startCommand(t, exec.Command(os.Args[0], args...), files, env)
+}
+
+// startCommand is startProgram for a command that becomes the gateway.
+func startCommand(t *testing.T, cmd *exec.Cmd, files []*os.File, env []string) *program {
+	t.Helper()
+	p := &program{Cmd: cmd}
 	p.Env = append(append(os.Environ(), asProgram+"=1"), env...)
 	p.ExtraFiles = files
 	log, err := p.StderrPipe()

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -17,11 +16,12 @@ import (
 // as the name of its unit, is public.
 const (
 	publicName = "public"
+	madeName   = "public-made" // a unix socket whose file is ours to remove
 	adminName  = "admin"
 )
 
 // handed are the listening sockets that this process was started with.
-type handed struct{ public, admin []int }
+type handed struct{ public, made, admin []int }
 
 // inherited are the listening sockets handed on by systemd or by the process
 // before this one (sd_listen_fds(3)): LISTEN_FDS of them from descriptor 3 on,
@@ -51,6 +51,9 @@ func inherited(env func(string) (string, bool), pid int) (handed, error) {
 		if name == adminName {
 			h.admin = append(h.admin, 3+i)
 			continue
+		}
+		if name == madeName {
+			h.made = append(h.made, 3+i)
 		}
 		h.public = append(h.public, 3+i)
 	}
@@ -102,15 +105,14 @@ func adopt(fd int) (net.Listener, error) {
 }
 
 // sameAddress reports whether a socket listens on a configured address.
-func sameAddress(have net.Addr, want string) bool {
+func sameAddress(have net.Addr, text string) bool {
+	want, err := adminAddress(text)
 	tcp, ok := have.(*net.TCPAddr)
-	host, port, err := net.SplitHostPort(want)
-	if err != nil || !ok || strconv.Itoa(tcp.Port) != port {
+	if err != nil || !ok || tcp.Port != int(want.TCP.Port()) {
 		return false
 	}
-	if everywhere(host) {
+	if everywhere(want) {
 		return tcp.IP.IsUnspecified()
 	}
-	ips, err := net.LookupIP(host)
-	return err == nil && slices.ContainsFunc(ips, tcp.IP.Equal)
+	return tcp.AddrPort().Addr().Unmap() == want.TCP.Addr()
 }

@@ -68,10 +68,9 @@ func (g *gateway) succeeded(s successor) {
 	if err := notify(os.Getenv("NOTIFY_SOCKET"), "MAINPID="+strconv.Itoa(s.pid)); err != nil {
 		g.log.Warn("the service manager was not told of the new process", "err", err)
 	}
-	g.log.Info("taken over, draining", "pid", s.pid)
 	g.Yield()
 	g.admin.Yield()
-	g.admin.Leave()
+	g.log.Info("taken over, draining", "pid", s.pid)
 	g.stopping++
 	g.stop()
 }
@@ -146,7 +145,9 @@ func (g *gateway) socketFiles() (files []*os.File, names []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	names = slices.Repeat([]string{publicName}, len(fds))
+	for _, made := range g.Made() {
+		names = append(names, map[bool]string{false: publicName, true: madeName}[made])
+	}
 	more, err := g.admin.Sockets()
 	fds, names = append(fds, more...), append(names, slices.Repeat([]string{adminName}, len(more))...)
 	files = make([]*os.File, len(fds))

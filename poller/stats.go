@@ -17,6 +17,7 @@ type Stats struct {
 	Statuses         [Statuses]uint64          // the same requests, by the status of the answer
 	Closed           [websocket.Causes]uint64  // connections, by cause
 	Timeouts         [Timeouts]uint64          // deadlines that passed
+	Wire             websocket.Counts          // messages, control frames, close codes, violations, round trips
 	ForwardedIgnored uint64                    // requests of trusted proxies whose forwarding header could not be read
 	SendsRefused     uint64                    // sends by Handle that came too late or found the backlog full
 	Pauses           uint64                    // times that a backlog stopped reading
@@ -30,6 +31,7 @@ type Stats struct {
 	Connections int          // open, those on their way to a loop included
 	HalfOpen    int          // those of them that have not upgraded
 	PerLoop     []int        // open, by loop
+	Utilization []float64    // by loop: how much of the last seconds it did not wait, from 0 to 1
 	Routes      []RouteStats // connections by route and state; the first is before the upgrade
 	Paused      int          // connections not read because of their backlog
 	Busy        int          // connections with working state
@@ -44,6 +46,7 @@ type Stats struct {
 type counters struct {
 	Stats
 	census census
+	use    utilization
 }
 
 // Stats adds up the counters of all loops. It asks each of them; of one that is
@@ -60,12 +63,11 @@ func (s *Server) Stats() Stats {
 			part = &last
 		case silent:
 			sum.Silent = append(sum.Silent, i)
-			if part = l.inquiry.known.Load(); part == nil {
-				part = new(counters)
-			}
+			part = l.lastTold()
 		}
 		sum.add(&part.Stats)
 		sum.addCensus(part.census)
+		sum.Utilization = append(sum.Utilization, part.use.ratio)
 	}
 	return sum
 }
@@ -115,6 +117,7 @@ func (s *Stats) add(o *Stats) {
 	for i, n := range o.Timeouts {
 		s.Timeouts[i] += n
 	}
+	s.Wire.Add(&o.Wire)
 	s.ForwardedIgnored += o.ForwardedIgnored
 	s.SendsRefused += o.SendsRefused
 	s.Pauses += o.Pauses
@@ -145,10 +148,21 @@ func (l *loop) tell() *counters {
 	return &c
 }
 
+// lastTold is what the loop counted when it last told, for one that does not
+// answer: which has not waited since.
+func (l *loop) lastTold() *counters {
+	var c counters
+	if known := l.inquiry.known.Load(); known != nil {
+		c = *known
+	}
+	c.use.ratio = 1
+	return &c
+}
+
 // snapshot is the loop's counters as of now.
 func (l *loop) snapshot() counters {
 	s := l.stats
-	s.census = slices.Clone(s.census)
+	s.census, s.Wire = slices.Clone(s.census), *l.conn.Counts()
 	s.Connections = int(l.count.Load())
 	s.HalfOpen = int(l.halfOpen.Load())
 	s.Busy = len(l.busys) - 1 - len(l.freeBusy)
