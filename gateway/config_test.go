@@ -94,8 +94,8 @@ func TestDeadlines(t *testing.T) {
 			}
 		}
 	}
-	if durations != 11 {
-		t.Errorf("got %d durations, want 11", durations)
+	if durations != 12 {
+		t.Errorf("got %d durations, want 12", durations)
 	}
 }
 

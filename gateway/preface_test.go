@@ -79,7 +79,8 @@ var badPrefaces = []struct{ name, header, want string }{
 	{"v1 two spaces", "PROXY  TCP4 1.1.1.1 1.1.1.1 1 2\r\n", "proxyproto"},
 	{"v1 no CR", "PROXY TCP4 1.1.1.1 1.1.1.1 1 2\n", "must end with"},
 	{"v1 endless", "PROXY TCP4 " + strings.Repeat("1", 200), "too long"},
-	{"v1 unknown endless", "PROXY UNKNOWN " + strings.Repeat("f", 92) + "\r\n", "too long"}, // 108 bytes
+	{"v1 unknown endless", "PROXY UNKNOWN " + strings.Repeat("f", 92) + "\r\n", "too long"},   // 108 bytes
+	{"v1 as long as may be", "PROXY UNKNOWN " + strings.Repeat("f", maxLine1-14), "too long"}, // its end cannot come any more
 	{"v1 UDP", "PROXY UDP4 1.1.1.1 1.1.1.1 1 2\r\n", "address family"},
 	{"v1 wrong family", "PROXY TCP4 ::1 ::1 1 2\r\n", "address"},
 	{"v1 IPv4 as IPv6", "PROXY TCP6 1.1.1.1 1.1.1.1 1 2\r\n", "address"},

@@ -63,6 +63,20 @@ func TestPerAddressBalance(t *testing.T) {
 	}
 }
 
+// TestAddressesAgain: who was refused is served when there is a place again.
+func TestAddressesAgain(t *testing.T) {
+	var a addresses
+	first, second := new(identity), new(identity)
+	if a.enter(first, 1) != admitted || a.enter(second, 1) != refusedAddress {
+		t.Fatal("want the first served and the second refused")
+	}
+	a.leave(first)
+	a.leave(second)
+	if got := a.enter(second, 1); got != admitted {
+		t.Errorf("got %d, want it served", got)
+	}
+}
+
 func TestNetworks(t *testing.T) {
 	same := func(want bool, a, b string) {
 		t.Helper()

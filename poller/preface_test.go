@@ -130,6 +130,19 @@ func TestPrefaceReset(t *testing.T) {
 	}
 }
 
+// An event that brings nothing does not make the header optional.
+func TestPrefaceNothing(t *testing.T) {
+	l := still(t, func(c *Config) { prefaced(c); c.Loops = 1 })
+	c := connectTrusted(t, l)
+	if err := l.event(c.fd, unix.EPOLLIN|unix.EPOLLOUT, 0); err != nil {
+		t.Fatal(err)
+	}
+	c.sends([]byte(request("/echo")))
+	if c.ws.Upgraded() || l.stats.Rejected[websocket.RejectProxy] != 1 {
+		t.Errorf("got upgraded %t, rejected %v, want 400", c.ws.Upgraded(), l.stats.Rejected)
+	}
+}
+
 // connectTrusted gives the loop a connection of a proxy that has sent nothing.
 func connectTrusted(t *testing.T, l *loop) stillConn {
 	t.Helper()
@@ -168,7 +181,7 @@ func TestForged(t *testing.T) {
 	refused(s.connect(), "for nobody\n"+request("/echo"))
 	refused(s.connect(), "panic\n"+request("/echo"))
 	refused(s.connect(), strings.Repeat("x", 512))
-	refused(s.connect(), strings.Repeat("x", 600)+"\n")
+	refused(s.connect(), "local"+strings.Repeat(" ", 600)+"\n")
 	if s.log.lines(`msg="handler panicked"`) != 1 || s.log.lines("no good PROXY protocol header") != int(bad) {
 		t.Errorf("got log %s", s.log)
 	}
@@ -304,7 +317,10 @@ func TestForwardedAgain(t *testing.T) {
 // Behind a preface the peer is the client: its headers are its own, unless it is
 // a proxy that is trusted itself.
 func TestForwardedBehindPreface(t *testing.T) {
-	s := start(t, remoteTable, prefaced)
+	s := start(t, remoteTable, func(c *Config) {
+		prefaced(c)
+		c.Trusted = func(peer netip.Addr) bool { return !peer.IsValid() || trustOne(peer) } // unix peers, too
+	})
 	for preface, want := range map[string]string{
 		"for 203.0.113.7:1\n":  "203.0.113.7:1",
 		"for 198.51.100.1:1\n": "192.0.2.9:9",
