@@ -3,12 +3,15 @@
 package main
 
 import (
+	"io"
 	"net"
 	"os"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+
+	"echogate/gateway/admin"
 )
 
 // startWithAdmin starts the gateway with an admin port of its own.
@@ -97,6 +100,31 @@ func TestReloadOfTheAdminPort(t *testing.T) {
 	for _, want := range []string{`echogate_reloads_total{result="done"} 2`, `echogate_reloads_total{result="refused"} 1`} {
 		if !strings.Contains(body, want+"\n") {
 			t.Errorf("no %s in the metrics", want)
+		}
+	}
+}
+
+// The flags get to the port, whatever else is given.
+func TestAdminOptions(t *testing.T) {
+	none := func(string) (string, bool) { return "", false }
+	for _, x := range []struct {
+		args []string
+		want admin.Options
+	}{
+		{nil, admin.Options{}},
+		{[]string{"--admin-open", "--ready-connections", "7"}, admin.Options{Open: true, ReadyConnections: 7}},
+	} {
+		_, c, err := parse(x.args, none, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.adminOptions(); got != x.want {
+			t.Errorf("%q: got %+v, want %+v", x.args, got, x.want)
+		}
+	}
+	for _, bad := range []string{"9999", "host.example:9999", "127.0.0.1:99999", "unix:/run/admin.sock", "127.0.0.1:9999?proxy=required", ":9998", "on"} {
+		if _, _, err := parse([]string{"--admin", bad}, none, io.Discard); err == nil || !strings.HasPrefix(err.Error(), "--admin: ") {
+			t.Errorf("--admin %s: got %v, want an error that names the flag", bad, err)
 		}
 	}
 }
