@@ -44,15 +44,24 @@ func (g *gateway) apply(c *Config) error {
 	if err := c.reloads(g.config); err != nil {
 		return err
 	}
+	c.memory = memoryLimit(g.log) // it may have been changed, too
 	p, err := serverConfig(c, g.log, g.given)
 	if err != nil {
 		return err
 	}
+	if (c.speaksTLS()) != (g.config.tls != nil) {
+		return c.wrong("tls-cert", "TLS cannot begin or end while the gateway runs: a restart takes it")
+	}
+	if err := c.loadTLS(g.config.tls, g.log); err != nil {
+		return err
+	}
+	p.TLS = c.tls.configuration()
 	p.Listen = g.Config().Listen // without --listen it is what was handed on
 	if err := g.Reload(p); err != nil {
 		return err
 	}
 	g.config = c
+	g.boundHeap()
 	g.admin.Set(c.adminOptions())
 	g.level.Set(c.LogLevel)
 	return nil
@@ -68,6 +77,7 @@ func (c *Config) reloads(old *Config) error {
 	}{
 		{c.listenFlag(), slices.Equal(c.Listen, old.Listen)},
 		{"loops", c.Loops == old.Loops},
+		{"socket-buffer", c.SocketBuffer == old.SocketBuffer},
 		{"admin", c.Admin == old.Admin},
 		{"access-log", c.AccessLog == old.AccessLog},
 		{"log-format", c.LogFormat == old.LogFormat},

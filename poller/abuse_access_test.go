@@ -19,6 +19,19 @@ func logged(t *testing.T, table map[string]websocket.Route) (*running, *logBuffe
 	return start(t, table, func(c *Config) { c.AccessLog = slog.New(slog.NewTextHandler(log, nil)) }), log
 }
 
+// A connection is noted by the clock of the loop that has accepted it; the one
+// that serves it may be a tick behind, and one that ends at once has lasted 0.
+func TestAccessLogEarly(t *testing.T) {
+	log := new(logBuffer)
+	l := still(t, func(c *Config) { c.Loops, c.AccessLog = 1, slog.New(slog.NewTextHandler(log, nil)) })
+	c := connect(t, l)
+	*l.srv.identities.make(c.fd) = identity{gen: c.generation(), came: l.tick + 1}
+	l.finish(c.fd, c.slot, websocket.ErrReset)
+	if a := <-l.srv.access.lines; a.duration != 0 {
+		t.Errorf("got %s, want 0", a.duration)
+	}
+}
+
 // TestAccessLog: one line for each connection, with who closed it and what went
 // over it.
 func TestAccessLog(t *testing.T) {
@@ -97,6 +110,28 @@ func TestAccessLogAtTheEnd(t *testing.T) {
 	}
 	if got := log.lines("cause=going_away"); got != 20 {
 		t.Errorf("got %d lines, want 20", got)
+	}
+}
+
+// TestAccessLogShort: who is gone before the loop's clock has moved was there for no
+// time, not for longer than there are computers.
+func TestAccessLogShort(t *testing.T) {
+	s, log := logged(t, map[string]websocket.Route{"/gone": {Open: func(c *websocket.Conn) error {
+		c.End(websocket.Reset)
+		return nil
+	}}})
+	const visits = 100
+	for n := range visits {
+		c := s.connect()
+		c.write([]byte(request("/gone")))
+		eventually(t, "a line", func() bool { return log.lines("route=/gone ") == n+1 })
+	}
+	for line := range strings.Lines(log.String()) {
+		_, rest, _ := strings.Cut(line, "duration=")
+		text, _, _ := strings.Cut(rest, " ")
+		if d, err := time.ParseDuration(text); err != nil || d < 0 || d > patience {
+			t.Fatalf("got duration %q, %v", text, err)
+		}
 	}
 }
 

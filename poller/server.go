@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -37,6 +38,7 @@ type Server struct {
 	// Shared.
 	config    atomic.Pointer[Config] // in force, with nothing left open; replaced whole
 	jobs      jobs
+	steps     jobs // of handshakes of TLS
 	addresses addresses
 	budget    budget
 	gate      gate
@@ -74,6 +76,7 @@ func New(config Config) (*Server, error) {
 	s.identities = make(identities, len(s.table.chunks))
 	s.config.Store(&config)
 	s.jobs.max = config.Jobs
+	s.steps.max, s.steps.queue = stepsPerCore*runtime.GOMAXPROCS(0), stepQueue
 	if config.AccessLog != nil {
 		s.access = newAccessLog(config.AccessLog)
 	}
@@ -109,6 +112,9 @@ func (s *Server) open() error {
 		if err := ln.userTimeout(s.conf().userTimeout()); err != nil {
 			return err
 		}
+		if err := ln.buffers(s.conf().SocketBuffer, s.log); err != nil {
+			return err
+		}
 		if err := s.loops[i%len(s.loops)].serve(ln); err != nil {
 			return err
 		}
@@ -123,6 +129,9 @@ func (s *Server) inherit() error {
 		ln, err := adoptListener(fd)
 		if err != nil {
 			return err
+		}
+		if slices.Contains(s.conf().Made, fd) {
+			ln.made, _ = fileAt(ln.addr.String()) // gone: there is nothing to remove
 		}
 		if len(s.conf().Listen) > 0 && !s.named(ln) {
 			s.log.Warn("inherited socket is not among the listen addresses: closed", "addr", ln.addr)
@@ -156,8 +165,11 @@ func (s *Server) inherits(text string) bool {
 func (s *Server) close() {
 	for _, l := range s.loops {
 		for _, x := range l.close() {
-			if x.kind == letterAdopt {
+			switch x.kind {
+			case letterAdopt:
 				_ = unix.Close(int(x.to.FD))
+			case letterStepped:
+				x.session.abandon()
 			}
 		}
 	}
@@ -276,6 +288,7 @@ func (s *Server) finish() {
 	jobs := make(chan struct{})
 	go func() {
 		s.jobs.done.Wait()
+		s.steps.done.Wait()
 		close(jobs)
 	}()
 	if !s.wait(jobs) {

@@ -18,6 +18,9 @@ type Server struct {
 	// Remote is the address that every client comes from. It is one of those
 	// that RFC 5737 keeps for examples until it is set.
 	Remote netip.AddrPort
+	// TLS is what the encryption of every client is said to be; zero: there is
+	// none. It may be changed between calls.
+	TLS websocket.TLS
 	// Local is the address that they connect to, another of those.
 	Local netip.AddrPort
 
@@ -58,6 +61,11 @@ func NewServer(table map[string]websocket.Route) *Server {
 	if err != nil {
 		panic(err)
 	}
+	return NewServerOf(routes)
+}
+
+// NewServerOf serves a table that is compiled already.
+func NewServerOf(routes *websocket.Routes) *Server {
 	s := &Server{
 		Remote:  netip.MustParseAddrPort("192.0.2.1:1234"),
 		Local:   netip.MustParseAddrPort("192.0.2.2:80"),
