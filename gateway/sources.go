@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -160,14 +161,21 @@ func document(path string, r io.Reader) (*yaml.Node, error) {
 }
 
 // located puts the file in front of a YAML error, in the file:line form when
-// the error knows its line.
+// the line is known. The parser counts lines from 0 and does not tell that one;
+// what is no text at all is found before anybody counts.
 func located(path string, err error) error {
-	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	text, parsed := strings.CutPrefix(err.Error(), "yaml: ")
 	if at, ok := strings.CutPrefix(text, "line "); ok {
 		return fmt.Errorf("%s:%s", path, at)
 	}
+	if parsed && !slices.ContainsFunc(noText, func(what string) bool { return strings.Contains(text, what) }) {
+		return fmt.Errorf("%s:1: %s", path, text)
+	}
 	return fmt.Errorf("%s: %s", path, text)
 }
+
+// noText is what the parser's errors about bytes that are no text have in them.
+var noText = []string{"UTF-8", "UTF-16", "Unicode", "surrogate", "control characters", "input error"}
 
 // value returns the text of a node as the command line would have it.
 func value(flag *kong.Flag, n *yaml.Node) (string, error) {

@@ -172,6 +172,8 @@ func TestBadFiles(t *testing.T) {
 		"config":    ":1: config: unknown key: accepted are log-level,",
 		"order":     ":1: high-water 8KiB: accepted are 1 byte to less than that",
 		"both":      ":1: port and testdata/config/bad-both.yaml:2: listen: accepted is one of them",
+		"bytes":     ": invalid leading UTF-8 octet",
+		"first":     ":1: found character that cannot start any token",
 		"tab":       ":2: found a tab character that violates indentation",
 	}
 	files, err := filepath.Glob("testdata/config/bad-*.yaml")

@@ -254,8 +254,10 @@ func (l *loop) overdue(fd int, s *slot) deadline {
 }
 
 // stalled looks whether the backlog makes progress: the socket took bytes, or
-// the peer's kernel acknowledged some.
+// the peer's kernel acknowledged some. The first look has nothing to compare
+// with: a stall time shorter than the time between two waits for the second.
 func (l *loop) stalled(fd int, s *slot, b *busy) bool {
+	first := b.unacked == 0
 	if q := unacked(fd); q != b.unacked {
 		if q < b.unacked {
 			b.progress, s.heard = l.tick, l.tick
@@ -263,7 +265,7 @@ func (l *loop) stalled(fd int, s *slot, b *busy) bool {
 		b.unacked = q
 	}
 	stall := l.limits(s).StallTimeout
-	return stall > 0 && !before(l.tick, b.progress+ticks(stall))
+	return stall > 0 && !first && !before(l.tick, b.progress+ticks(stall))
 }
 
 // act does what a deadline is for.

@@ -113,6 +113,30 @@ func TestStall(t *testing.T) {
 	}
 }
 
+// limits.md C2: there is no stall that nobody has watched: the first look at a
+// backlog has nothing to compare with, however short the stall time is.
+func TestStallIsWatched(t *testing.T) {
+	t.Parallel()
+	s := start(t, map[string]websocket.Route{"/": narrow}, func(c *Config) { c.Limits.StallTimeout = time.Hour })
+	c := s.dialNarrow("/")
+	c.stuff(many(1<<20/4100, masked(ws.OpBinary, make([]byte, 4096), true)))
+	var looks []bool
+	s.onLoops(func(l *loop) {
+		for _, b := range l.busys {
+			if b == nil || len(b.out) == 0 {
+				continue
+			}
+			b.unacked, b.progress = 0, l.tick-ticks(2*time.Hour) // as if it had just begun, and long ago
+			slot := l.table.at(b.fd)
+			looks = append(looks, l.stalled(b.fd, slot, b), l.stalled(b.fd, slot, b))
+			b.progress = l.tick
+		}
+	})
+	if len(looks) != 2 || looks[0] || !looks[1] {
+		t.Errorf("got stalled %v at two looks, want it at the second alone", looks)
+	}
+}
+
 // limits.md C3: who sends to a slow reader is told at once, and nobody else
 // waits.
 func TestPushToSlowReader(t *testing.T) {
