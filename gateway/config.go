@@ -25,6 +25,7 @@ type Config struct {
 	MaxConnections int      `placeholder:"N" default:"0" group:"Listening" help:"Connections at a time; above, 503. 0: as many as the descriptors allow, less 256."`
 	MaxPerAddress  int      `placeholder:"N" default:"0" group:"Listening" help:"Connections at a time from one IPv4 address or IPv6 /64; above, 429."`
 	MaxHalfOpen    int      `placeholder:"N" default:"0" group:"Listening" help:"Connections that have not upgraded; above, the oldest of them is cut. 0: a quarter of the connections, at least 1000."`
+	SocketBuffer   Size     `placeholder:"SIZE" default:"0" group:"Listening" help:"SO_RCVBUF and SO_SNDBUF of connections, 4KiB to 1GiB; the kernel takes twice as much. 0: its own tuning."`
 	AcceptRate     int      `placeholder:"N" default:"0" group:"Listening" help:"Connections accepted in a second; the rest waits in the kernel's backlog."`
 	AcceptBurst    int      `placeholder:"N" default:"0" group:"Listening" help:"Connections accepted at once in spite of that; 0: as many as in a second."`
 
@@ -34,6 +35,9 @@ type Config struct {
 	TLSClientAuth ClientAuth    `name:"tls-client-auth" placeholder:"WHO" default:"off" group:"TLS" help:"off: no client is asked for a certificate; optional: what it shows must be good; require: it must show a good one."`
 	TLSSelfSigned bool          `name:"tls-self-signed" default:"false" group:"TLS" help:"Speak TLS with a certificate made at the start, whose fingerprint is logged: for development, not for production."`
 	TLSWatch      time.Duration `name:"tls-watch" placeholder:"DURATION" default:"10s" group:"TLS" help:"How often the files are read for a new certificate; SIGHUP reads them at once."`
+
+	TrustedProxies []string     `placeholder:"NETWORK" group:"Proxies" help:"Network, address or unix (peers on unix sockets) that may name its client, by --client-header or where --listen says proxy=required; repeatable. None given: nobody."`
+	ClientHeader   ClientHeader `placeholder:"HEADER" default:"x-forwarded-for" group:"Proxies" help:"Header in which trusted proxies name the client: x-forwarded-for, forwarded, x-real-ip, or off."`
 
 	Origin           []string      `placeholder:"ORIGIN" group:"Handshake" help:"Origin that may connect from a browser, repeatable: https://example.com. None given: any."`
 	HandshakeTimeout time.Duration `placeholder:"DURATION" default:"10s" group:"Handshake" help:"From accepting a connection to the end of its request."`
@@ -52,7 +56,7 @@ type Config struct {
 	HighWater    Size          `placeholder:"SIZE" default:"64KiB" group:"Sending" help:"Unsent output above which a connection is not read."`
 	LowWater     Size          `placeholder:"SIZE" default:"16KiB" group:"Sending" help:"Unsent output below which reading goes on."`
 	StallTimeout time.Duration `placeholder:"DURATION" default:"30s" group:"Sending" help:"Without progress while output waits; then the connection is cut."`
-	MaxBuffered  Size          `placeholder:"SIZE" default:"256MiB" group:"Sending" help:"Unfinished messages and unsent output of all connections together; above, 1013 for one of them."`
+	MaxBuffered  Size          `placeholder:"SIZE" default:"256MiB" group:"Sending" help:"Unfinished messages and unsent output of all connections together; above, 1013 for one of them. Not given: a quarter of the container's memory limit, where there is one."`
 
 	PingInterval time.Duration `placeholder:"DURATION" default:"50s" group:"Liveness" help:"Silence before a ping, and between pings."`
 	IdleTimeout  time.Duration `placeholder:"DURATION" default:"120s" group:"Liveness" help:"Time without a byte from the peer, pongs included; then the connection is ended with 1008."`
@@ -66,11 +70,12 @@ type Config struct {
 	AccessLog bool          `default:"false" group:"Logging" help:"One line at each connection's end: route, address, close codes, duration, messages, bytes."`
 	LoopWarn  time.Duration `placeholder:"DURATION" default:"100ms" group:"Logging" help:"How long a handler may block its event loop before that is logged with the route."`
 
-	tls              *material // what the files held; nil: no TLS is spoken
-	Admin            string    `placeholder:"ADDR" default:"127.0.0.1:9999" group:"Admin port" help:"Address of health, metrics, profiles and the live page, host:port; off: none."`
-	AdminOpen        bool      `default:"false" group:"Admin port" help:"Answer everything there to other hosts too, not /healthz, /readyz and /metrics alone."`
-	ReadyConnections int       `placeholder:"N" default:"0" group:"Admin port" help:"Connections above which /readyz says no; 0: none."`
+	Admin            string `placeholder:"ADDR" default:"127.0.0.1:9999" group:"Admin port" help:"Address of health, metrics, profiles and the live page, host:port; off: none."`
+	AdminOpen        bool   `default:"false" group:"Admin port" help:"Answer everything there to other hosts too, not /healthz, /readyz and /metrics alone."`
+	ReadyConnections int    `placeholder:"N" default:"0" group:"Admin port" help:"Connections above which /readyz says no; 0: none."`
 
+	tls     *material         // what the files held; nil: no TLS is spoken
+	memory  int64             // what the control group may have; 0: no limit
 	origins map[string]origin // where the values that are no defaults came from, by flag
 }
 
@@ -83,6 +88,9 @@ const (
 	maxLoops = 1024
 	// maxControlRate is what the 16 bits that count control frames can hold.
 	maxControlRate = 1<<16 - 1
+	// minSocketBuffer is about the least that the kernel gives, maxSocketBuffer
+	// more than any path holds.
+	minSocketBuffer, maxSocketBuffer = 4 << 10, 1 << 30
 	// minHead holds the smallest upgrade that a browser sends; maxHead is what
 	// the loop keeps of an unfinished request.
 	minHead, maxHead = 512, 64 << 10
@@ -117,7 +125,8 @@ func (c *Config) listenFlag() string {
 // name by which it was given.
 func (c *Config) check() error {
 	for _, check := range []func() error{
-		c.settle, c.checkAddresses, c.checkAdmin, c.checkOrigins, c.checkNumbers, c.checkDeadlines, c.checkOrder, c.checkTLS,
+		c.settle, c.checkAddresses, c.checkProxies, c.checkAdmin, c.checkOrigins, c.checkNumbers, c.checkDeadlines, c.checkOrder,
+		c.checkTLS,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -162,6 +171,9 @@ func (c *Config) checkNumbers() error {
 	}
 	if c.DrainCode != 1001 && c.DrainCode != 1012 {
 		return c.wrong("drain-code", "%d is no code to leave with: accepted are 1001 and 1012", c.DrainCode)
+	}
+	if b := c.SocketBuffer; b != 0 && (b < minSocketBuffer || b > maxSocketBuffer) {
+		return c.wrong("socket-buffer", "%v is out of range: accepted are %v to %v, and 0", b, Size(minSocketBuffer), Size(maxSocketBuffer))
 	}
 	if c.MaxHead < minHead || c.MaxHead > maxHead {
 		return c.wrong("max-head", "%v is out of range: accepted are %v to %v", c.MaxHead, Size(minHead), Size(maxHead))

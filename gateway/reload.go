@@ -44,6 +44,7 @@ func (g *gateway) apply(c *Config) error {
 	if err := c.reloads(g.config); err != nil {
 		return err
 	}
+	c.memory = memoryLimit(g.log) // it may have been changed, too
 	p, err := serverConfig(c, g.log, g.given)
 	if err != nil {
 		return err
@@ -60,6 +61,7 @@ func (g *gateway) apply(c *Config) error {
 		return err
 	}
 	g.config = c
+	g.boundHeap()
 	g.admin.Set(c.adminOptions())
 	g.level.Set(c.LogLevel)
 	return nil
@@ -75,6 +77,7 @@ func (c *Config) reloads(old *Config) error {
 	}{
 		{c.listenFlag(), slices.Equal(c.Listen, old.Listen)},
 		{"loops", c.Loops == old.Loops},
+		{"socket-buffer", c.SocketBuffer == old.SocketBuffer},
 		{"admin", c.Admin == old.Admin},
 		{"access-log", c.AccessLog == old.AccessLog},
 		{"log-format", c.LogFormat == old.LogFormat},

@@ -40,12 +40,14 @@ func serve(c *Config, again func() (*Config, error), env func(string) (string, b
 	level.Set(c.LogLevel)
 	log := newLogger(errOut, c.LogFormat, level)
 	tuneCollector(env)
+	c.memory = memoryLimit(log)
 	g, err := newGateway(c, env, log)
 	if err != nil {
 		fmt.Fprintf(errOut, "echogate: %v\n", err)
 		return exitUsage
 	}
-	g.again, g.level, g.program = again, level, program
+	g.again, g.env, g.level, g.program = again, env, level, program
+	g.boundHeap()
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	g.stop = stop
@@ -68,6 +70,7 @@ type gateway struct {
 	second  []net.Listener          // of the admin port
 	config  *Config                 // in force
 	again   func() (*Config, error) // reads it anew
+	env     func(string) (string, bool)
 	level   *slog.LevelVar
 	log     *slog.Logger
 	given   *fault.Counts // faults, of all configurations
@@ -95,7 +98,7 @@ func newGateway(c *Config, env func(string) (string, bool), log *slog.Logger) (*
 		return nil, err
 	}
 	given := new(fault.Counts)
-	s, err := newServer(c, handed.public, log, given)
+	s, err := newServer(c, handed, log, given)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +175,7 @@ func (g *gateway) signal(sig os.Signal) {
 
 // newServer makes the server that the configuration asks for. Its errors name
 // what cannot be had.
-func newServer(c *Config, handed []int, log *slog.Logger, given *fault.Counts) (*poller.Server, error) {
+func newServer(c *Config, from handed, log *slog.Logger, given *fault.Counts) (*poller.Server, error) {
 	raiseDescriptors(log)
 	p, err := serverConfig(c, log, given)
 	if err != nil {
@@ -182,7 +185,7 @@ func newServer(c *Config, handed []int, log *slog.Logger, given *fault.Counts) (
 		return nil, err
 	}
 	p.TLS = c.tls.configuration()
-	p.Inherited = handed
+	p.Inherited, p.Made = from.public, from.made
 	if _, given := c.origins["listen"]; !given && c.Port == 0 && len(p.Inherited) > 0 {
 		p.Listen = nil // what was handed on is served
 	}
@@ -198,8 +201,12 @@ func serverConfig(c *Config, log *slog.Logger, given *fault.Counts) (poller.Conf
 	p := poller.Default(routes)
 	p.Listen, p.Loops = c.Listen, c.Loops
 	p.MaxConnections, p.MaxPerAddress, p.MaxHalfOpen = c.MaxConnections, c.MaxPerAddress, c.MaxHalfOpen
+	p.SocketBuffer = int(c.SocketBuffer)
+	if err := c.trust(&p); err != nil {
+		return poller.Config{}, err
+	}
 	p.AcceptRate, p.AcceptBurst = c.AcceptRate, c.AcceptBurst
-	p.Limits, p.MaxHead, p.MaxBuffered = c.limits(), int(c.MaxHead), int64(c.MaxBuffered)
+	p.Limits, p.MaxHead, p.MaxBuffered = c.limits(), int(c.MaxHead), c.maxBuffered(c.memory)
 	p.HandshakeTimeout, p.HTTPIdle = c.HandshakeTimeout, c.HTTPIdle
 	p.Drain, p.DrainTimeout, p.DrainCode = c.Drain, c.DrainTimeout, ws.StatusCode(c.DrainCode)
 	p.LoopWarn, p.Log = c.LoopWarn, log
@@ -245,6 +252,7 @@ func logStart(g *gateway, log *slog.Logger) {
 	}
 	log.Info("listening", "addrs", addrs, "admin", g.admin.Addrs(), "loops", s.Loops(),
 		"max_connections", s.MaxConnections(), "descriptors", lim.Cur,
-		"max_message", c.MaxMessage.String(), "max_buffered", c.MaxBuffered.String(),
+		"max_message", c.MaxMessage.String(), "max_buffered", Size(s.Config().MaxBuffered).String(),
+		"memory_limit", limitText(c.memory), "heap_limit", limitText(debug.SetMemoryLimit(-1)),
 		"ping_interval", c.PingInterval.String(), "idle_timeout", c.IdleTimeout.String(), "tls", c.tls != nil, "version", version())
 }

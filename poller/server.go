@@ -112,6 +112,9 @@ func (s *Server) open() error {
 		if err := ln.userTimeout(s.conf().userTimeout()); err != nil {
 			return err
 		}
+		if err := ln.buffers(s.conf().SocketBuffer, s.log); err != nil {
+			return err
+		}
 		if err := s.loops[i%len(s.loops)].serve(ln); err != nil {
 			return err
 		}
@@ -126,6 +129,9 @@ func (s *Server) inherit() error {
 		ln, err := adoptListener(fd)
 		if err != nil {
 			return err
+		}
+		if slices.Contains(s.conf().Made, fd) {
+			ln.made, _ = fileAt(ln.addr.String()) // gone: there is nothing to remove
 		}
 		if len(s.conf().Listen) > 0 && !s.named(ln) {
 			s.log.Warn("inherited socket is not among the listen addresses: closed", "addr", ln.addr)
