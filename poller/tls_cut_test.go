@@ -22,7 +22,7 @@ type stillTLS struct {
 }
 
 // connectTLS gives the loop a connection of TLS.
-func connectTLS(t *testing.T, l *loop, config *tls.Config) *stillTLS {
+func connectTLS(t testing.TB, l *loop, config *tls.Config) *stillTLS {
 	t.Helper()
 	c := &stillTLS{stillConn: connect(t, l), session: new(session)}
 	c.feed = c.arrives
@@ -32,7 +32,11 @@ func connectTLS(t *testing.T, l *loop, config *tls.Config) *stillTLS {
 		c.err = c.session.conn.Handshake()
 		c.done = true
 	})
-	t.Cleanup(c.abandon)
+	t.Cleanup(func() {
+		if c.session != nil {
+			c.abandon()
+		}
+	})
 	return c
 }
 

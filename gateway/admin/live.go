@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -76,16 +77,14 @@ func (s *Server) live(w http.ResponseWriter, _ *http.Request) {
 }
 
 // now asks the loops once.
-func (s *Server) now() live {
+func (s *Server) now() *live {
 	f := s.facts()
-	sick, unready := sick(f.health), s.unready()
-	l := live{
+	l := &live{
 		Version: s.version, Uptime: time.Since(s.start).Seconds(),
-		Healthy: len(sick) == 0, Ready: len(unready) == 0, Wrong: append(append([]string{}, sick...), unready...),
+		Healthy: len(f.sick) == 0, Ready: len(f.unready) == 0, Wrong: slices.Concat([]string{}, f.sick, f.unready),
 		Open: f.Connections, Handshake: f.HalfOpen, Limit: f.config.MaxConnections, Accepted: f.Accepted,
 		Paused: f.Paused, Pauses: f.Pauses, Backlog: f.Backlog, Buffered: f.Buffered, Resident: resident(), Before: s.resident,
-		Lag:     lag{Ticks: f.Lag[:], Sum: float64(f.LagSum) / 1000},
-		Routes:  []route{},
+		Lag: lag{Ticks: f.Lag[:], Sum: float64(f.LagSum) / 1000}, Routes: []route{},
 		Refused: make(map[string]uint64), Closed: make(map[string]uint64),
 	}
 	for _, bound := range poller.LagBounds {
@@ -93,7 +92,20 @@ func (s *Server) now() live {
 	}
 	for i, n := range f.PerLoop {
 		h := f.health[i]
-		l.Loops = append(l.Loops, loop{Connections: n, Age: h.Age.Seconds(), Asleep: h.Asleep, Route: h.Route})
+		l.Loops = append(l.Loops, loop{Connections: n, Busy: f.Utilization[i], Age: h.Age.Seconds(), Asleep: h.Asleep, Route: h.Route})
+	}
+	l.traffic(&f)
+	l.reasons(&f)
+	return l
+}
+
+// traffic adds up the opcodes, and leaves out routes without connections.
+func (l *live) traffic(f *facts) {
+	for op := range dataOpcodes {
+		l.Messages.In += f.Wire.In[op].Frames
+		l.Messages.Out += f.Wire.Out[op].Frames
+		l.Bytes.In += f.Wire.In[op].Bytes
+		l.Bytes.Out += f.Wire.Out[op].Bytes
 	}
 	for _, r := range f.Routes {
 		one := route{r.Route, r.Connections[poller.StateOpen], r.Connections[poller.StatePaused], r.Connections[poller.StateClosing]}
@@ -101,16 +113,23 @@ func (s *Server) now() live {
 			l.Routes = append(l.Routes, one)
 		}
 	}
+}
+
+// reasons are why connections and requests were refused, and why connections
+// ended. A connection that there was no place for is refused once its request
+// has come, and counted as both.
+func (l *live) reasons(f *facts) {
 	for i, n := range f.Stats.Refused {
 		l.Refused[poller.Refused(i).String()] = n
 	}
 	for i, n := range f.Rejected {
-		l.Refused[websocket.Reject(i).String()] += n
+		if reason := websocket.Reject(i); reason != websocket.RejectServer {
+			l.Refused[reason.String()] = n
+		}
 	}
 	for i, n := range f.Stats.Closed {
 		l.Closed[websocket.Cause(i).String()] = n
 	}
-	return l
 }
 
 // resident is the memory of this process in bytes (proc(5), statm); 0 when it
