@@ -130,7 +130,7 @@ func BenchmarkTLSIdle(b *testing.B) {
 	}
 }
 
-// idleTLS is what each of n idle connections holds.
+// idleTLS is what each of n idle connections holds more than a plain one.
 func idleTLS(t testing.TB, a *authority, version uint16, n int) (bytes, goroutines float64) {
 	t.Helper()
 	l := still(t, limited(func(c *Config) { c.TLS = a.server() }))
@@ -145,11 +145,18 @@ func idleTLS(t testing.TB, a *authority, version uint16, n int) (bytes, goroutin
 		c.session = nil // the client's part
 	}
 	add() // what is made once
-	before, running := held(), runtime.NumGoroutine()
+	plain := still(t, limited(nil))
+	open(t, plain)
+	before := held()
+	for range n {
+		open(t, plain)
+	}
+	between, running := held(), runtime.NumGoroutine()
 	for range n {
 		add()
 	}
-	return float64(held()-before) / float64(n), float64(runtime.NumGoroutine()-running) / float64(n)
+	more := (held() - between) - (between - before)
+	return float64(more) / float64(n), float64(runtime.NumGoroutine()-running) / float64(n)
 }
 
 // held is what the process holds, of the heap and of stacks.
@@ -162,7 +169,7 @@ func held() int64 {
 }
 
 // An idle connection of TLS 1.3 is to hold 8 KB at most, with nothing done to the
-// fields of crypto/tls; the test allows for what the runtime does meanwhile.
+// fields of crypto/tls; the test allows for what other tests do meanwhile.
 func TestTLSIdleMemory(t *testing.T) {
 	bytes, _ := idleTLS(t, newAuthority(t), tls.VersionTLS13, 300)
 	t.Logf("%.0f bytes for a connection", bytes)

@@ -21,7 +21,8 @@ type stillTLS struct {
 	feed func(p []byte) // how what it sends arrives
 }
 
-// connectTLS gives the loop a connection of TLS.
+// connectTLS gives the loop a connection of TLS, whose handshake the test has to
+// make.
 func connectTLS(t testing.TB, l *loop, config *tls.Config) *stillTLS {
 	t.Helper()
 	c := &stillTLS{stillConn: connect(t, l), session: new(session)}
@@ -31,11 +32,6 @@ func connectTLS(t testing.TB, l *loop, config *tls.Config) *stillTLS {
 		c.yield = yield
 		c.err = c.session.conn.Handshake()
 		c.done = true
-	})
-	t.Cleanup(func() {
-		if c.session != nil {
-			c.abandon()
-		}
 	})
 	return c
 }
