@@ -305,7 +305,8 @@ func (l *loop) read(fd int, s *slot, sure bool) {
 	l.heard(s)
 	before := s.ws.Messages
 	l.receive(fd, s, room[:kept+n], nil, !sure || kept+n == len(room))
-	if b = l.busyOf(s); b != nil && s.is(l) {
+	if s.is(l) && s.busy != 0 { // else its slot may be another loop's by now
+		b = l.busyOf(s)
 		b.tiny = b.tiny || s.ws.Messages-before > turnMessages
 	}
 }

@@ -3,6 +3,9 @@
 package poller
 
 import (
+	"io"
+	"net"
+	"sync"
 	"testing"
 
 	"github.com/gobwas/ws"
@@ -40,6 +43,32 @@ func TestKeptPayloadIsOverwritten(t *testing.T) {
 			t.Errorf("answered %t: the kept payload is %q, %v, want it overwritten", answers, p, err)
 		}
 	}
+}
+
+// The descriptor of a connection that ended in a read may belong to another loop
+// at once: its slot is not looked at without asking whose it is.
+func TestSlotOfAnEndedConnection(t *testing.T) {
+	t.Parallel()
+	s := start(t, echoTable, nil)
+	var workers sync.WaitGroup
+	for range 8 {
+		workers.Go(func() {
+			for range 200 {
+				c, err := net.Dial("tcp", s.Addrs()[0].String())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_, _ = c.Write([]byte(request("/echo")))
+				_, _ = c.Read(make([]byte, 512)) // the 101
+				_, _ = c.Write(masked(ws.OpClose, nil, true))
+				_ = c.(*net.TCPConn).CloseWrite()
+				_, _ = io.Copy(io.Discard, c)
+				_ = c.Close()
+			}
+		})
+	}
+	workers.Wait()
 }
 
 // A Conn that is used outside its loop is found too.

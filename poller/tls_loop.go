@@ -107,7 +107,8 @@ func (l *loop) unseal(fd int, s *slot, b *busy, more bool) {
 	before := s.ws.Messages
 	l.unkeep(b)
 	l.receive(fd, s, l.buf[:at+n], nil, more || err != nil)
-	if b = l.busyOf(s); b != nil && s.is(l) {
+	if s.is(l) && s.busy != 0 { // else its slot may be another loop's by now
+		b = l.busyOf(s)
 		b.tiny = b.tiny || s.ws.Messages-before > turnMessages
 	}
 }
