@@ -44,7 +44,7 @@ Signals
   SIGTERM and SIGINT stop the gateway: it accepts no more, closes every connection
   with 1001, or what --drain-code says, and ends. A second one cuts at once.
   SIGHUP reads the configuration anew; connections keep the limits they have. A bad
-  one is refused, and logged.
+  one is refused, and logged. A new certificate is taken by itself: --tls-watch.
   SIGUSR2 starts the program anew, as a new version, on the same listening sockets
   and then drains; if the new process does not come up the old one stays.
 

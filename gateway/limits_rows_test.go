@@ -5,7 +5,7 @@ package main
 // limitGroups are the titles of the groups of limitRows.
 var limitGroups = map[byte]string{
 	'A': "Before the upgrade", 'B': "Frames and messages", 'C': "Output and memory", 'D': "Time",
-	'E': "Connections", 'F': "Handlers", 'G': "Stop, reload, take-over", 'H': "Operating",
+	'E': "Connections", 'F': "Handlers", 'G': "Stop, reload, take-over", 'H': "Operating", 'T': "TLS",
 }
 
 // limitRows are the limits. *Refused* is an HTTP status with Connection: close
@@ -113,4 +113,13 @@ var limitRows = []limit{
 		nil, nil, []string{"poller/websocket TestNothingReflected", "gateway TestNoOtherFiles", "gateway TestPages"}},
 	{"H5", "bad configuration, unknown keys", "exit code 2, with flag, variable, or file and line, and what is accepted",
 		nil, nil, []string{"gateway TestBadStartExits2", "gateway TestConfigErrors", "gateway TestBadFiles"}},
+
+	{"T1", "handshake of TLS that does not end", "the time of a request is that of TLS and HTTP together; at most 64 KiB of handshake; silent, a connection has no goroutine",
+		[]string{"handshake-timeout"}, []string{"rejected tls_timeout", "closed handshake_timeout"},
+		[]string{"poller TestTLSHandshakeTimeout", "poller TestTLSHandshakeBytes", "poller TestTLSCaps"}},
+	{"T2", "flood of handshakes", "signatures are made beside the loops, two at a time for each core; 1,024 handshakes wait for that, above newcomers are cut",
+		nil, []string{"refused tls_busy"}, []string{"poller TestTLSHandshakeFlood", "poller TestTLSEndsInTheMiddle"}},
+	{"T3", "renegotiation, downgrade, bad records, bad certificates", "refused with an alert; TLS 1.2 and up",
+		[]string{"tls-client-auth"}, []string{"rejected tls", "closed tls"},
+		[]string{"poller TestTLSBadRecord", "poller TestTLSHandshakesThatFail", "poller TestTLSRenegotiationIsRefused", "gateway TestClientCertificates"}},
 }

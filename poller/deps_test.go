@@ -37,6 +37,8 @@ var rules = []rule{
 		"the protocol is bytes in, bytes out: it knows no mover"},
 	{"poller/websocket", false, tree("net", "net/netip"),
 		"the protocol does no I/O"},
+	{"poller/websocket", false, packages("crypto/tls", "crypto/x509"),
+		"encryption is the mover's; what a handler may know of it is strings"},
 	{"poller/websocket", false, packages("os", "sync", "log", "unsafe", "syscall", "runtime/cgo", "golang.org/x/sys"),
 		"the protocol belongs to one goroutine, and has no side effects"},
 	{"poller/websocket", false, names("time", "Duration", "Nanosecond", "Microsecond", "Millisecond", "Second", "Minute", "Hour"),
@@ -221,6 +223,7 @@ func TestRulesBite(t *testing.T) {
 	}{
 		{"poller/websocket/x.go", `import "github.com/panjf2000/gnet/v2/pkg/netpoll"; var _ = netpoll.OpenPoller`, true},
 		{"poller/websocket/x.go", `import "net"; var _ net.Conn`, true},
+		{"poller/websocket/x.go", `import "crypto/tls"; var _ tls.Config`, true},
 		{"poller/websocket/x.go", `import "net/http"; var _ http.Header`, true},
 		{"poller/websocket/x.go", `import "net/netip"; var _ netip.Addr`, false},
 		{"poller/websocket/x.go", `import "sync/atomic"; var _ atomic.Int32`, true},

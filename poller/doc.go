@@ -54,6 +54,20 @@
 // that, requests are refused with 503. When descriptors run out accepting
 // pauses, and resumes by itself.
 //
+// # TLS
+//
+// With Config.TLS a connection begins with a handshake of crypto/tls, which knows
+// blocking connections alone. It runs in a coroutine that is suspended inside its
+// reads, and its steps run on a small pool, so that a signature keeps no loop;
+// above what may wait for the pool newcomers are closed. Afterwards a read that
+// finds no whole record says so with an error that crypto/tls does not remember,
+// and is made again when more has come. An idle connection has its keys, about 7
+// KB, and no goroutine; a record that is not whole is kept as an unfinished frame
+// is. Its working state stays for life: that is how the walk above never asks
+// whether a connection is one of TLS. Everything it reads is decrypted into the
+// loop's buffer, and everything it sends, the backlog too, is encrypted on the
+// loop, in the order in which it is sent.
+//
 // # Ends
 //
 // A panic in a handler costs its own connection, which closes with 1011. When
