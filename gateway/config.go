@@ -3,9 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +19,7 @@ type Config struct {
 	LogLevel  slog.Level `placeholder:"LEVEL" default:"info" group:"Configuration" help:"Lowest level that is logged: debug, info, warn or error."`
 	LogFormat Format     `placeholder:"FORMAT" default:"auto" group:"Configuration" help:"text, json, or auto: text on a terminal, JSON elsewhere."`
 
-	Listen         []string `placeholder:"ADDR" default:":9998" group:"Listening" help:"Address to listen on, repeatable: host:port, :port (IPv4 and IPv6) or [::1]:port."`
+	Listen         []string `placeholder:"ADDR" default:":9998" group:"Listening" help:"Address to listen on, repeatable: host:port, :port (IPv4 and IPv6), [::1]:port, unix:/path or unix:@name; behind it ?option=value&option=value."`
 	Port           int      `short:"p" placeholder:"N" group:"Listening" help:"The same as --listen :N; not together with --listen."`
 	Loops          int      `placeholder:"N" default:"0" group:"Listening" help:"Event loops; 0: one for each core."`
 	MaxConnections int      `placeholder:"N" default:"0" group:"Listening" help:"Connections at a time; above, 503. 0: as many as the descriptors allow, less 256."`
@@ -111,26 +109,6 @@ func (c *Config) check() error {
 	} {
 		if err := check(); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-func (c *Config) checkAddresses() error {
-	const accepted = "accepted are host:port, :port and [::1]:port"
-	if len(c.Listen) == 0 {
-		return c.wrong("listen", "no address: %s", accepted)
-	}
-	for i, addr := range c.Listen {
-		_, port, err := net.SplitHostPort(addr)
-		if err != nil {
-			return c.wrong("listen", "%q is not an address: %s", addr, accepted)
-		}
-		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-			return c.wrong("listen", "%q has no port from 0 to 65535: %s", addr, accepted)
-		}
-		if slices.Contains(c.Listen[:i], addr) && port != "0" {
-			return c.wrong("listen", "%q is there twice: accepted is each address once", addr)
 		}
 	}
 	return nil

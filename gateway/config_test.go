@@ -27,12 +27,14 @@ func TestConfigErrors(t *testing.T) {
 	bad(`--log-level: "loud" is not a log level: accepted are debug, info, warn, error`, "--log-level=loud")
 	bad(`--log-format: "xml" is not a log format: accepted are auto, text, json`, "--log-format=xml")
 
-	const address = "accepted are host:port, :port and [::1]:port"
-	bad(`--listen: no address: `+address, "--listen=")
-	bad(`--listen: "9998" is not an address: `+address, "--listen=9998")
-	bad(`--listen: "::1" is not an address: `+address, "--listen=::1")
-	bad(`--listen: ":http" has no port from 0 to 65535: `+address, "--listen=:http")
-	bad(`--listen: ":65536" has no port from 0 to 65535: `+address, "--listen=:1", "--listen=:65536")
+	const forms = "accepted are host:port, :port, [::1]:port, unix:/path and unix:@name"
+	bad(`--listen: no address: `+forms, "--listen=")
+	bad(`--listen: "9998": want host:port: `+forms, "--listen=9998")
+	bad(`--listen: "::1": want host:port: `+forms, "--listen=::1")
+	bad(`--listen: ":http": port must be a number from 0 to 65535`, "--listen=:http")
+	bad(`--listen: ":65536": port must be a number from 0 to 65535`, "--listen=:1", "--listen=:65536")
+	bad(`--listen: ":1?proxy=maybe": option proxy=maybe: accepted is required`, "--listen=:1?proxy=maybe")
+	bad(`--listen: "localhost:1" is there twice: accepted is each address once`, "--listen=127.0.0.1:1", "--listen=localhost:1")
 	bad(`--listen: ":1" is there twice: accepted is each address once`, "--listen=:1,:2", "--listen=:1")
 	bad(`--port: 65536 is not a port: accepted are 0 to 65535`, "-p", "65536")
 	bad(`--port: -1 is not a port: accepted are 0 to 65535`, "--port=-1")
@@ -92,7 +94,7 @@ func TestAccepted(t *testing.T) {
 		"--low-water=65535 --high-water=64KiB", "--low-water=0 --high-water=0", "--low-water=1",
 		"--idle-timeout=0", "--ping-interval=0 --idle-timeout=1s", "--idle-timeout=50001ms",
 		"--drain=8s", "--drain=1h --drain-timeout=0", "--max-lifetime=5760h",
-		"-p 0", "-p 65535", "--port=9998", "--listen=127.0.0.1:0,127.0.0.1:0", "--listen=[fe80::1%lo]:80",
+		"-p 0", "-p 65535", "--port=9998", "--listen=127.0.0.1:0,127.0.0.1:0", "--listen=unix:/run/x.sock?mode=0660,unix:@x", "--listen=[fe80::1%lo]:80",
 		"--origin=null", "--origin=", "--origin=HTTPS://EXAMPLE.COM",
 		"--max-control-rate=0", "--max-connections=0", "--max-half-open=1", "--loops=1024", "--max-head=512", "--max-head=64KiB",
 		"serve --loops=1", "--loops=1 serve", "routes --loops=1",

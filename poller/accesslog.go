@@ -31,23 +31,39 @@ func newAccessLog(log *slog.Logger) *accessLog {
 
 // access is the life of one connection.
 type access struct {
-	route          string // empty: it did not upgrade
-	addr           netip.AddrPort
+	route          string         // empty: it did not upgrade
+	addr           netip.AddrPort // zero: the peer is on a unix socket
 	cause          websocket.Cause
 	sent, received ws.StatusCode // 0: no close frame; 1005: one without a code
 	duration       time.Duration
 	messages       uint32 // from the peer
-	in, out        uint64 // bytes of TCP's payload
+	in, out        uint64 // bytes of TCP's payload, if counted
+	counted        bool
 }
 
 // LogValue implements slog.LogValuer.
 func (a access) LogValue() slog.Value {
-	return slog.GroupValue(
-		slog.String("route", a.route), slog.String("addr", a.addr.String()), slog.String("cause", a.cause.String()),
+	attrs := []slog.Attr{
+		slog.String("route", a.route), slog.String("addr", addrText(a.addr)), slog.String("cause", a.cause.String()),
 		slog.Int("close_sent", int(a.sent)), slog.Int("close_received", int(a.received)),
 		slog.Duration("duration", a.duration), slog.Uint64("messages", uint64(a.messages)),
-		slog.Uint64("bytes_in", a.in), slog.Uint64("bytes_out", a.out),
-	)
+	}
+	if a.counted {
+		attrs = append(attrs, slog.Uint64("bytes_in", a.in), slog.Uint64("bytes_out", a.out))
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// addrText is an address in the log. Who was named by a proxy may have no port,
+// and who is on a unix socket has neither.
+func addrText(a netip.AddrPort) string {
+	switch {
+	case !a.IsValid():
+		return "unix"
+	case a.Port() == 0:
+		return a.Addr().String()
+	}
+	return a.String()
 }
 
 // put queues a line. Loops do not wait for it.
@@ -97,24 +113,25 @@ func (l *loop) logAccess(fd int, s *slot, p *identity, cause websocket.CloseErro
 	if cause.Peer {
 		p.received = codeOf(cause)
 	}
-	in, out := transferred(fd)
+	in, out, ok := transferred(fd)
 	l.srv.access.put(access{
 		route: l.conn.Pattern(), addr: p.remote(), cause: counted, sent: p.sent, received: p.received,
-		duration: time.Duration(l.tick-p.came) * tickTime, messages: s.ws.Messages, in: in, out: out,
+		duration: time.Duration(l.tick-p.came) * tickTime, messages: s.ws.Messages, in: in, out: out, counted: ok,
 	})
 }
 
 // transferred asks the kernel how many bytes came, and how many left: it counts
 // them anyway. It also counts the peer's FIN as one, which is taken off while the
-// socket's state tells that it has come: not once both sides have ended.
-func transferred(fd int) (in, out uint64) {
+// socket's state tells that it has come: not once both sides have ended. Of a
+// unix socket it counts nothing.
+func transferred(fd int) (in, out uint64, ok bool) {
 	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 	if err != nil {
-		return 0, 0
+		return 0, 0, false
 	}
 	in = info.Bytes_received
 	if info.State == unix.BPF_TCP_CLOSE_WAIT && in > 0 {
 		in--
 	}
-	return in, info.Bytes_sent - info.Bytes_retrans
+	return in, info.Bytes_sent - info.Bytes_retrans, true
 }

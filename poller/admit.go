@@ -20,8 +20,8 @@ const (
 // takes to read a request and refuse it.
 const reserve = 128
 
-// place gives a new connection to the loop that has the fewest.
-func (l *loop) place(fd int) {
+// place gives a new connection, accepted by from, to the loop that has the fewest.
+func (l *loop) place(fd int, from *listener) {
 	total := int32(0)
 	least := l
 	for _, o := range l.srv.loops {
@@ -31,7 +31,7 @@ func (l *loop) place(fd int) {
 			least = o
 		}
 	}
-	verdict := l.admit(fd, int(total))
+	verdict := l.admit(fd, from, int(total))
 	if verdict == turnedAway {
 		l.stats.Closed[websocket.CauseHTTP]++
 		_ = unix.Close(fd)
@@ -40,20 +40,20 @@ func (l *loop) place(fd int) {
 	least.count.Add(1)
 	least.halfOpen.Add(1)
 	if least == l {
-		l.adopt(fd, verdict)
+		l.adopt(fd, verdict, from)
 	} else {
-		l.handOver(fd, verdict, least)
+		l.handOver(letter{kind: letterAdopt, to: websocket.NewHandle(nil, int32(fd), 0), verdict: verdict, from: from}, least)
 	}
 	l.makeRoom()
 }
 
 // admit decides on a new connection beside total others.
-func (l *loop) admit(fd, total int) admission {
+func (l *loop) admit(fd int, from *listener, total int) admission {
 	s := l.table.make(fd)
 	if s == nil {
 		return turnedAway
 	}
-	p := l.identify(fd, s)
+	p := l.identify(fd, s, from)
 	c := l.srv.conf()
 	if refused := l.srv.refused.Load(); total-int(refused) >= c.MaxConnections {
 		l.stats.Refused[RefusedMaxConnections]++
@@ -63,8 +63,8 @@ func (l *loop) admit(fd, total int) admission {
 		l.srv.refused.Add(1)
 		return refusedFull
 	}
-	if p == nil || c.MaxPerAddress == 0 {
-		return admitted
+	if p == nil || p.nameless() || p.trusted || c.MaxPerAddress == 0 {
+		return admitted // a proxy is nobody's address: its clients are counted when it has named them
 	}
 	verdict := l.srv.addresses.enter(p, c.MaxPerAddress)
 	if verdict != admitted {
@@ -74,15 +74,15 @@ func (l *loop) admit(fd, total int) admission {
 }
 
 // handOver gives a connection to another loop, which has been told to count it.
-func (l *loop) handOver(fd int, verdict admission, to *loop) {
-	x := letter{kind: letterAdopt, to: websocket.NewHandle(nil, int32(fd), 0), verdict: verdict}
+func (l *loop) handOver(x letter, to *loop) {
 	if to.mail.post(to, x) == nil {
 		return
 	}
+	fd := int(x.to.FD)
 	to.count.Add(-1) // the loops are ending
 	to.halfOpen.Add(-1)
 	l.stats.Closed[websocket.CauseGoingAway]++
-	if verdict == refusedFull {
+	if x.verdict == refusedFull {
 		l.srv.refused.Add(-1)
 	}
 	if p := l.srv.identities.at(fd); p != nil {

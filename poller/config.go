@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"runtime"
 	"time"
 
 	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
 
+	"echogate/poller/address"
 	"echogate/poller/websocket"
 )
 
@@ -20,7 +22,8 @@ const maxDeadline = 240 * 24 * time.Hour
 // Config is what a Server is made of. Start from Default.
 type Config struct {
 	// Listen are the addresses: "host:port", ":port" for all addresses of both
-	// families, port 0 for any free port.
+	// families, port 0 for any free port, each with the options of package
+	// address behind it.
 	Listen []string
 	// Inherited are descriptors of sockets that listen already. One whose
 	// address Listen names takes its place; without Listen all are served;
@@ -41,6 +44,18 @@ type Config struct {
 	// MaxPerAddress is the cap on connections from one IPv4 address, or from one
 	// IPv6 network of 64 bits; 0: off.
 	MaxPerAddress int
+	// Trusted reports whether a peer may say in whose name it speaks: a proxy. The
+	// zero Addr stands for all peers on unix sockets. nil: nobody may.
+	Trusted func(peer netip.Addr) bool
+	// Preface reads the PROXY protocol header in front of what came on an address
+	// of Listen with proxy=required: n bytes of it, 0 when more must arrive first.
+	// client is whom it names, zero when it names nobody. An error refuses the
+	// connection with 400, and so does a peer that is not Trusted.
+	Preface func(in []byte) (n int, client netip.AddrPort, err error)
+	// Forwarded is the client that a request of a Trusted peer names in its
+	// headers, zero when it names none. With an error it is ignored, and counted.
+	// nil: nobody is named so.
+	Forwarded func(r *websocket.Request) (client netip.AddrPort, err error)
 	// MaxHalfOpen is how many connections may wait for their upgrade; above, the
 	// oldest is cut. 0: a quarter of MaxConnections, at least 1,000.
 	MaxHalfOpen int
@@ -94,6 +109,11 @@ func (c *Config) Validate() error {
 	}
 	if c.Routes == nil {
 		fail("no routes")
+	}
+	for _, text := range c.Listen {
+		if a, err := address.Parse(text); err == nil && a.Proxy && (c.Preface == nil || c.Trusted == nil) {
+			fail("listen address %q: proxy=required needs Preface and Trusted", text)
+		}
 	}
 	if c.Loops < 0 || c.Loops > 1024 {
 		fail("loops: %d is not from 0 to 1024", c.Loops)

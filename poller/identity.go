@@ -15,6 +15,8 @@ type identity struct {
 	port    uint16
 	counted bool // among those of its address
 	refused bool // it is there to be refused: its address has too many
+	trusted bool // the peer may say in whose name it speaks
+	named   bool // by a header of the request under way
 	addr    [16]byte
 
 	// For the access log.
@@ -50,22 +52,30 @@ func (l *loop) identityOf(fd int, s *slot) *identity {
 	return nil
 }
 
+// remote is the address that is kept; the zero value: there is none.
 func (p *identity) remote() netip.AddrPort {
+	if p.nameless() {
+		return netip.AddrPort{}
+	}
 	return netip.AddrPortFrom(netip.AddrFrom16(p.addr).Unmap(), p.port)
 }
 
+// nameless reports whether the peer has no address: it is on a unix socket.
+func (p *identity) nameless() bool { return p.addr == [16]byte{} }
+
 // identify keeps the address of a connection that is about to begin in slot s,
-// if there is a use for it.
-func (l *loop) identify(fd int, s *slot) *identity {
-	if l.srv.conf().MaxPerAddress == 0 && l.srv.access == nil {
+// if there is a use for it. A peer on a unix socket has none.
+func (l *loop) identify(fd int, s *slot, from *listener) *identity {
+	c := l.srv.conf()
+	if c.MaxPerAddress == 0 && c.Trusted == nil && l.srv.access == nil && !from.Proxy {
 		return nil
 	}
 	a := remote(fd)
-	if !a.IsValid() {
+	if !a.IsValid() && !from.isUnix() {
 		return nil // it has been reset already
 	}
 	p := l.srv.identities.make(fd)
-	*p = identity{gen: s.generation() + 1, addr: a.Addr().As16(), port: a.Port(), came: l.srv.now()}
+	*p = identity{gen: s.generation() + 1, addr: a.Addr().As16(), port: a.Port(), came: l.srv.now(), trusted: c.trusts(a.Addr())}
 	return p
 }
 
@@ -131,7 +141,7 @@ func (a *addresses) leave(p *identity) {
 	} else {
 		t.served--
 	}
-	p.counted = false
+	p.counted, p.refused = false, false
 	if t == (tally{}) {
 		delete(a.of, n)
 		return

@@ -162,6 +162,8 @@ var refused = []struct {
 	{"A5 path", request("/none"), 404, websocket.RejectPath, ""},
 	{"A5 plain", "GET / HTTP/1.1\r\nHost: test\r\n\r\n", 426, websocket.RejectUpgrade, "Upgrade: websocket"},
 	{"A6 origin", replaced("GET / ", "GET /ours "), 403, websocket.RejectOrigin, ""},
+	{"A7 PROXY 1", "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n" + request("/"), 400, websocket.RejectProxy, ""},
+	{"A7 PROXY 2", "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00" + request("/"), 400, websocket.RejectProxy, ""},
 	{"A8 TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, websocket.RejectNotHTTP, ""},
 	{"A8 HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, websocket.RejectNotHTTP, ""},
 	{"A8 noise", "\x00\xff\x00\xff", 400, websocket.RejectNotHTTP, ""},

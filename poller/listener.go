@@ -1,19 +1,18 @@
 package poller
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
-	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 	"golang.org/x/sys/unix"
 
+	"echogate/poller/address"
 	"echogate/poller/websocket"
 )
 
@@ -27,68 +26,51 @@ const (
 // listener is one listening socket. Its loop accepts, and hands the
 // connections round the loops.
 type listener struct {
+	// Immutable.
+	address.Options // what is special about its connections; any loop may look
+	addr            net.Addr
+
+	// Owned by its loop; fd is guarded by the server, too.
 	fd      int
-	addr    net.Addr
+	made    file          // of a unix socket, to be removed when the server stops
 	paused  uint32        // tick at which it comes back to the poller; 0: it is there
 	pause   time.Duration // the next pause for want of descriptors
 	starved bool          // that is why it is paused
 }
 
-// listen opens the socket of address.
-func listen(address string) (*listener, error) {
-	addr, err := parseListen(address)
+// listen opens the socket of text, an address.
+func listen(text string) (*listener, error) {
+	a, err := address.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("poller: listen address %q: %w", address, err)
+		return nil, fmt.Errorf("poller: listen address %q: %w", text, err)
 	}
-	if addr.Addr().IsValid() {
-		ln, err := bind(addr, false)
-		return ln, listenError(address, err)
+	ln, err := openSocket(a)
+	if err != nil {
+		return nil, fmt.Errorf("poller: listen on %q: %w", text, err)
 	}
-	ln, err := bind(netip.AddrPortFrom(netip.IPv6Unspecified(), addr.Port()), true)
+	ln.Options = a.Options
+	return ln, nil
+}
+
+// openSocket opens a listening socket at a.
+func openSocket(a address.Address) (*listener, error) {
+	if a.Unix != "" {
+		return bindUnix(a)
+	}
+	if a.TCP.Addr().IsValid() {
+		return bind(a.TCP, false)
+	}
+	ln, err := bind(netip.AddrPortFrom(netip.IPv6Unspecified(), a.TCP.Port()), true)
 	if err == unix.EAFNOSUPPORT || err == unix.EADDRNOTAVAIL { // no IPv6 here
-		ln, err = bind(netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Port()), false)
+		return bind(netip.AddrPortFrom(netip.IPv4Unspecified(), a.TCP.Port()), false)
 	}
-	return ln, listenError(address, err)
-}
-
-// parseListen reads "host:port", "[host]:port" or ":port", which is dual-stack
-// where the machine has IPv6: its Addr is the zero value.
-func parseListen(address string) (addr netip.AddrPort, err error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return addr, fmt.Errorf("want host:port: %w", err)
-	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return addr, errors.New("port must be a number from 0 to 65535")
-	}
-	switch host {
-	case "":
-		return netip.AddrPortFrom(netip.Addr{}, uint16(number)), nil
-	case "localhost":
-		host = "127.0.0.1"
-	}
-	ip, err := netip.ParseAddr(host)
-	if err != nil {
-		return addr, errors.New("host must be an IP address, localhost or empty")
-	}
-	if ip.Zone() != "" && zone(ip) == 0 {
-		return addr, fmt.Errorf("no interface %q", ip.Zone())
-	}
-	return netip.AddrPortFrom(ip.Unmap(), uint16(number)), nil
-}
-
-func listenError(address string, err error) error {
-	if err != nil {
-		return fmt.Errorf("poller: listen on %q: %w", address, err)
-	}
-	return nil
+	return ln, err
 }
 
 // bind makes a listening socket. Socket options are set on it and inherited by
 // what it accepts: no call for each connection.
 func bind(addr netip.AddrPort, dual bool) (*listener, error) {
-	family, sa := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Port: int(addr.Port()), Addr: addr.Addr().As16(), ZoneId: zone(addr.Addr())})
+	family, sa := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Port: int(addr.Port()), Addr: addr.Addr().As16(), ZoneId: address.Zone(addr.Addr())})
 	if addr.Addr().Is4() {
 		family, sa = unix.AF_INET, &unix.SockaddrInet4{Port: int(addr.Port()), Addr: addr.Addr().As4()}
 	}
@@ -113,17 +95,6 @@ func bind(addr netip.AddrPort, dual bool) (*listener, error) {
 	return adoptListener(fd)
 }
 
-// zone is the index of the interface that an address of one link is on; 0: none.
-func zone(a netip.Addr) uint32 {
-	if n, err := strconv.ParseUint(a.Zone(), 10, 32); err == nil {
-		return uint32(n)
-	}
-	if i, err := net.InterfaceByName(a.Zone()); err == nil {
-		return uint32(i.Index)
-	}
-	return 0
-}
-
 // adoptListener takes a listening socket that is there already: made here, or
 // inherited from systemd or from the process before this one.
 func adoptListener(fd int) (*listener, error) {
@@ -131,23 +102,39 @@ func adoptListener(fd int) (*listener, error) {
 	if err != nil || on == 0 {
 		return nil, fmt.Errorf("poller: descriptor %d is no listening socket", fd)
 	}
+	if kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || kind != unix.SOCK_STREAM {
+		return nil, fmt.Errorf("poller: descriptor %d listens for no streams", fd)
+	}
 	sa, err := unix.Getsockname(fd)
 	if err != nil {
 		return nil, os.NewSyscallError("getsockname", err)
 	}
-	addr := addrPort(sa)
-	if !addr.IsValid() {
-		return nil, fmt.Errorf("poller: descriptor %d listens on no TCP address", fd)
+	ln := &listener{fd: fd, addr: netAddr(sa), pause: pauseFirst}
+	if ln.addr == nil {
+		return nil, fmt.Errorf("poller: descriptor %d listens on no TCP address and no unix socket", fd)
 	}
 	unix.CloseOnExec(fd)
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	// Nagle's algorithm would hold back replies that are ready.
-	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
-		return nil, os.NewSyscallError("setsockopt", err)
+	if ln.isUnix() {
+		return ln, nil
 	}
-	return &listener{fd: fd, addr: net.TCPAddrFromAddrPort(addr), pause: pauseFirst}, nil
+	// Nagle's algorithm would hold back replies that are ready.
+	err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	return ln, os.NewSyscallError("setsockopt", err)
+}
+
+// netAddr is the address of a listening socket; nil when it is of no family that
+// is served.
+func netAddr(sa unix.Sockaddr) net.Addr {
+	if a, ok := sa.(*unix.SockaddrUnix); ok {
+		return &net.UnixAddr{Name: a.Name, Net: "unix"}
+	}
+	if a := addrPort(sa); a.IsValid() {
+		return net.TCPAddrFromAddrPort(a)
+	}
+	return nil
 }
 
 // userTimeout bounds how long the kernel waits for a peer's acknowledgement. It
@@ -156,6 +143,9 @@ func adoptListener(fd int) (*listener, error) {
 // may be of Multipath TCP, which does not know the option: the loop's own
 // deadlines cover the same. 0 leaves it to the kernel.
 func (ln *listener) userTimeout(d time.Duration) error {
+	if ln.isUnix() {
+		return nil // its peers cannot vanish from the net
+	}
 	ms := 0
 	if d > 0 {
 		ms = int((d + 30*time.Second).Milliseconds())
@@ -184,7 +174,7 @@ func (l *loop) accept(ln *listener) {
 		if errno == 0 {
 			ln.pause = pauseFirst
 			l.stats.Accepted++
-			l.place(fd)
+			l.place(fd, ln)
 			continue
 		}
 		l.notAccepted()
@@ -262,8 +252,8 @@ func (l *loop) resumeAccept() {
 	}
 }
 
-// adopt begins a connection on this loop.
-func (l *loop) adopt(fd int, verdict admission) {
+// adopt begins a connection on this loop, which from has accepted.
+func (l *loop) adopt(fd int, verdict admission, from *listener) {
 	s := l.table.at(fd)
 	l.arm()
 	s.take(l.tag, l.tick)
@@ -273,6 +263,9 @@ func (l *loop) adopt(fd int, verdict admission) {
 		s.ws.Refuse()
 	case refusedAddress:
 		s.ws.RefuseAddress()
+	}
+	if from.Proxy {
+		l.work(fd, s).preface = true
 	}
 	if err := l.poll.AddReadWrite(&netpoll.PollAttachment{FD: fd}, true); err != nil {
 		l.stats.Refused[RefusedAccept]++
@@ -290,6 +283,7 @@ func (l *loop) adopt(fd int, verdict admission) {
 // listeners.
 func (l *loop) stopListening() {
 	for _, ln := range l.listeners {
+		ln.made.remove() // who connects from now on would not be served
 		for range backlogSize / acceptBatch {
 			before := l.stats.Accepted
 			if ln.starved {
@@ -321,15 +315,17 @@ func (l *loop) leaveListeners() {
 }
 
 // sameAddress reports whether the listener stands for a configured address.
-func sameAddress(ln *listener, address string) bool {
-	want, err := parseListen(address)
+func sameAddress(ln *listener, want address.Address) bool {
+	if ln.isUnix() {
+		return ln.addr.String() == want.Unix
+	}
 	tcp, ok := ln.addr.(*net.TCPAddr)
-	if err != nil || !ok || tcp.Port != int(want.Port()) {
+	if !ok || want.Unix != "" || tcp.Port != int(want.TCP.Port()) {
 		return false
 	}
-	if !want.Addr().IsValid() {
+	if !want.TCP.Addr().IsValid() {
 		return tcp.IP.IsUnspecified()
 	}
 	have := tcp.AddrPort().Addr().Unmap()
-	return have.WithZone("") == want.Addr().WithZone("") && zone(have) == zone(want.Addr())
+	return have.WithZone("") == want.TCP.Addr().WithZone("") && address.Zone(have) == address.Zone(want.TCP.Addr())
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"echogate/poller/address"
 )
 
 // ipv6 reports whether this machine has ::1.
@@ -150,7 +152,7 @@ func TestAdoptListener(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(tcp)
-	local, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	local, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +168,7 @@ func TestAdoptListener(t *testing.T) {
 		{"no socket", "is no listening socket", int(file.Fd())},
 		{"not open", "is no listening socket", 1 << 30},
 		{"not listening", "is no listening socket", tcp},
-		{"not TCP", "listens on no TCP address", local},
+		{"no streams", "listens for no streams", local},
 	} {
 		if _, err := adoptListener(tt.fd); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
@@ -178,11 +180,16 @@ func TestSameAddress(t *testing.T) {
 	tcp := func(ip, zone string, port int) *listener {
 		return &listener{addr: &net.TCPAddr{IP: net.ParseIP(ip), Zone: zone, Port: port}}
 	}
+	same := func(ln *listener, text string) bool {
+		a, err := address.Parse(text)
+		return err == nil && sameAddress(ln, a)
+	}
 	for _, tt := range []struct {
 		ln      *listener
 		address string
 		want    bool
 	}{
+		{tcp("127.0.0.1", "", 80), "127.0.0.1:80?proxy=required", true},
 		{tcp("127.0.0.1", "", 80), "127.0.0.1:80", true},
 		{tcp("127.0.0.1", "", 80), "localhost:80", true},
 		{tcp("127.0.0.1", "", 80), "[::ffff:127.0.0.1]:80", true},
@@ -204,7 +211,7 @@ func TestSameAddress(t *testing.T) {
 		{tcp("fe80::1", "1", 80), "[fe80::1%2]:80", false},
 		{tcp("fe80::1", "1", 80), "[fe80::1]:80", false},
 	} {
-		if got := sameAddress(tt.ln, tt.address); got != tt.want {
+		if got := same(tt.ln, tt.address); got != tt.want {
 			t.Errorf("%s and %q: %t", tt.ln.addr, tt.address, got)
 		}
 	}

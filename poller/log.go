@@ -27,6 +27,7 @@ const (
 	logRefused             // a request was refused
 	logAccept              // accepting failed
 	logLoop                // a loop was away
+	logProxy               // a proxy says what cannot be, or what it may not
 	kinds
 )
 

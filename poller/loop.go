@@ -94,6 +94,7 @@ func newLoop(s *Server, i int) (*loop, error) {
 	l.wheel.at, l.wheel.last = l.link, l.tick
 	l.pool.keep = s.conf().kept()
 	l.conn, l.names = websocket.NewConn(l, s.routes), s.name(s.routes)
+	l.conn.Inspect(l.inspect)
 	if s.access != nil {
 		l.conn.Watch(l.framesEnded)
 	}
@@ -279,6 +280,10 @@ func (l *loop) read(fd int, s *slot, sure bool) {
 		}
 	}
 	l.bind(fd, s)
+	if b != nil && b.preface {
+		l.readPreface(fd, s, b, sure)
+		return
+	}
 	if p, all := l.conn.Room(); p != nil {
 		l.readLarge(fd, s, b, p, all, sure)
 		return
@@ -312,17 +317,6 @@ func (l *loop) limit(s *slot, b *busy) int {
 	return readBuffer - keptMax
 }
 
-// unkeep puts the kept input back in front of the read buffer.
-func (l *loop) unkeep(b *busy) int {
-	if b == nil || b.in == nil {
-		return 0
-	}
-	n := copy(l.buf, b.in)
-	l.Free(b.in)
-	b.in = nil
-	return n
-}
-
 // readLarge reads into the memory of a large frame and, when that takes all of
 // its rest, into the loop's buffer behind it.
 func (l *loop) readLarge(fd int, s *slot, b *busy, p []byte, all, sure bool) {
@@ -345,18 +339,6 @@ func (l *loop) readLarge(fd int, s *slot, b *busy, p []byte, all, sure bool) {
 		return
 	}
 	l.receive(fd, s, l.buf[:max(n-len(p), 0)], head, !sure || full)
-}
-
-// again gives kept whole frames to the connection.
-func (l *loop) again(fd int, s *slot, b *busy, sure bool) {
-	b.whole = false
-	in := b.in
-	b.in = nil
-	l.bind(fd, s)
-	b.pending = b.pending || !sure
-	n := copy(l.buf, in) // one read at most; its memory goes back before it is answered
-	l.Free(in)
-	l.receive(fd, s, l.buf[:n], nil, b.pending)
 }
 
 // receive has the connection take in, sends what comes of it, and goes on while

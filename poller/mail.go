@@ -18,6 +18,7 @@ type letter struct {
 	f       func(*websocket.Conn) error
 	task    func()
 	verdict admission // adopt
+	from    *listener // adopt
 }
 
 type letterKind uint8
@@ -78,7 +79,7 @@ func (l *loop) deliver() error {
 		case letterTask:
 			x.task()
 		case letterAdopt:
-			l.adopt(int(x.to.FD), x.verdict)
+			l.adopt(int(x.to.FD), x.verdict, x.from)
 		default:
 			l.deliverTo(x)
 		}

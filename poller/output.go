@@ -120,16 +120,6 @@ func (l *loop) upgraded(s *slot) {
 	}
 }
 
-// keep sets input aside until it can be given again.
-func (l *loop) keep(fd int, s *slot, rest []byte) *busy {
-	if len(rest) == 0 {
-		return nil
-	}
-	b := l.work(fd, s)
-	b.in = append(l.Alloc(len(rest)), rest...)
-	return b
-}
-
 // backlog sets output aside that the socket did not take.
 func (l *loop) backlog(fd int, s *slot, head, out []byte) {
 	b := l.work(fd, s)

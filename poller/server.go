@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -13,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"echogate/poller/address"
 	"echogate/poller/websocket"
 )
 
@@ -85,11 +87,11 @@ func (s *Server) open() error {
 	if err := s.inherit(); err != nil {
 		return err
 	}
-	for _, address := range s.conf().Listen {
-		if s.inherits(address) {
+	for _, text := range s.conf().Listen {
+		if s.inherits(text) {
 			continue
 		}
-		ln, err := listen(address)
+		ln, err := listen(text)
 		if err != nil {
 			return err
 		}
@@ -131,23 +133,22 @@ func (s *Server) inherit() error {
 	return nil
 }
 
+// named gives an inherited socket the options of the address in Listen that
+// names it, if one does.
 func (s *Server) named(ln *listener) bool {
-	for _, address := range s.conf().Listen {
-		if sameAddress(ln, address) {
+	for _, text := range s.conf().Listen {
+		if a, err := address.Parse(text); err == nil && sameAddress(ln, a) {
+			ln.Options = a.Options
 			return true
 		}
 	}
 	return false
 }
 
-// inherits reports whether an inherited socket stands for address.
-func (s *Server) inherits(address string) bool {
-	for _, ln := range s.listeners {
-		if sameAddress(ln, address) {
-			return true
-		}
-	}
-	return false
+// inherits reports whether an inherited socket stands for an address.
+func (s *Server) inherits(text string) bool {
+	a, err := address.Parse(text)
+	return err == nil && slices.ContainsFunc(s.listeners, func(ln *listener) bool { return sameAddress(ln, a) })
 }
 
 // close gives back everything; no loop runs any more.
@@ -161,6 +162,7 @@ func (s *Server) close() {
 	}
 	for _, ln := range s.listeners {
 		if ln.fd >= 0 {
+			ln.made.remove()
 			_ = unix.Close(ln.fd)
 			ln.fd = -1
 		}

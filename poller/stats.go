@@ -26,19 +26,20 @@ func (r Refused) String() string {
 // Stats is a Server's counters, added up over its loops. The first group only
 // grows, the second is as of now.
 type Stats struct {
-	Accepted      uint64                    // connections
-	Upgrades      uint64                    // 101s
-	Refused       [Refusals]uint64          // connections, by reason
-	Rejected      [websocket.Rejects]uint64 // requests, by reason
-	Closed        [websocket.Causes]uint64  // connections, by cause
-	SendsRefused  uint64                    // sends by Handle that came too late or found the backlog full
-	Pauses        uint64                    // times that a backlog stopped reading
-	LateTicks     uint64                    // ticks that came 100 ms late or more
-	MaxLag        uint32                    // the latest tick so far, in ms
-	Lag           [LagBuckets]uint64        // ticks, by how late they came: see LagBounds
-	LagSum        uint64                    // how late all of them came together, in ms
-	LoopsAway     uint64                    // times that a loop was away for longer than Config.LoopWarn
-	LogSuppressed uint64                    // log lines that were left out, being too many
+	Accepted         uint64                    // connections
+	Upgrades         uint64                    // 101s
+	Refused          [Refusals]uint64          // connections, by reason
+	Rejected         [websocket.Rejects]uint64 // requests, by reason
+	Closed           [websocket.Causes]uint64  // connections, by cause
+	ForwardedIgnored uint64                    // requests of trusted proxies whose forwarding header could not be read
+	SendsRefused     uint64                    // sends by Handle that came too late or found the backlog full
+	Pauses           uint64                    // times that a backlog stopped reading
+	LateTicks        uint64                    // ticks that came 100 ms late or more
+	MaxLag           uint32                    // the latest tick so far, in ms
+	Lag              [LagBuckets]uint64        // ticks, by how late they came: see LagBounds
+	LagSum           uint64                    // how late all of them came together, in ms
+	LoopsAway        uint64                    // times that a loop was away for longer than Config.LoopWarn
+	LogSuppressed    uint64                    // log lines that were left out, being too many
 
 	Connections int   // open
 	HalfOpen    int   // those of them that have not upgraded
@@ -89,6 +90,7 @@ func (s *Stats) add(o *Stats) {
 	for i, n := range o.Closed {
 		s.Closed[i] += n
 	}
+	s.ForwardedIgnored += o.ForwardedIgnored
 	s.SendsRefused += o.SendsRefused
 	s.Pauses += o.Pauses
 	s.LateTicks += o.LateTicks

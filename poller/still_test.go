@@ -48,7 +48,7 @@ func connect(t *testing.T, l *loop) stillConn {
 	l.count.Add(1)
 	l.halfOpen.Add(1)
 	c := stillConn{l.table.make(pair[0]), l, t, pair[0], pair[1]}
-	l.adopt(c.fd, admitted)
+	l.adopt(c.fd, admitted, &listener{})
 	return c
 }
 

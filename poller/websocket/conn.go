@@ -38,6 +38,7 @@ type Conn struct {
 	loop     Loop
 	routes   *Routes
 	watch    func(*Conn, CloseError) // of the mover; nil: none
+	inspect  func(*Conn, *Request)   // of the mover; nil: none
 	users    int                     // connections that upgraded with routes
 	older    map[uint16]*edition     // versions before routes that have connections
 	sides    []side
@@ -81,6 +82,10 @@ func (c *Conn) Bind(id uint64, st *State, w *Work) {
 // Watch has f told of the end of every connection's frames, as Route.Close is.
 // The mover calls it before it binds anything.
 func (c *Conn) Watch(f func(*Conn, CloseError)) { c.watch = f }
+
+// Inspect has f see every request whose head is whole before it is answered. The
+// mover calls it before it binds anything.
+func (c *Conn) Inspect(f func(*Conn, *Request)) { c.inspect = f }
 
 // ID is the mover's name for the connection, given to Bind.
 func (c *Conn) ID() uint64 { return c.id }

@@ -94,6 +94,9 @@ func (c *Conn) handshake(in []byte) (n int, err error) {
 // answer decides on a request whose head is whole.
 func (c *Conn) answer(r *Request) error {
 	u := &c.up
+	if c.inspect != nil {
+		c.inspect(c, r)
+	}
 	if c.st.flags&(flagRefuse|flagCrowd) != 0 {
 		return c.refuse(c.st.refusal())
 	}
@@ -208,6 +211,13 @@ func (c *Conn) accept(r *Request) {
 func (c *Conn) refuse(f *Refusal) error {
 	c.out = f.append(c.spill(), c.up.added, c.routes.listing, c.up.request.isHead())
 	return f
+}
+
+// RefusePreface, in a mover's Call, answers a connection that should have begun
+// with a PROXY protocol header and has not.
+func (c *Conn) RefusePreface() error {
+	c.up.request, c.up.added = Request{}, c.up.added[:0]
+	return c.refuse(errPreface)
 }
 
 // refusalOf is what a handler's error means to the client.

@@ -17,6 +17,8 @@ const (
 // What a head that breaks RFC 9112 or RFC 9110 is refused with.
 var (
 	errNotHTTP    = &Refusal{Status: 400, Text: "this is not HTTP/1.1", Label: RejectNotHTTP}
+	errProxy      = &Refusal{Status: 400, Text: "the PROXY protocol is not spoken here", Label: RejectProxy}
+	errPreface    = &Refusal{Status: 400, Text: "a PROXY protocol header of a trusted proxy must come first", Label: RejectProxy}
 	errVersion1   = &Refusal{Status: 505, Text: "only HTTP/1.1 is spoken here", Label: RejectHTTPVersion}
 	errTarget     = &Refusal{Status: 400, Text: "bad request target", Label: RejectBadRequest}
 	errFragment   = &Refusal{Status: 400, Text: "fragment in the request target", Label: RejectBadRequest}
@@ -69,8 +71,14 @@ func (r *Request) line(in []byte) (n int, err *Refusal) {
 	if n == len(in) {
 		return 0, nil
 	}
+	if n == at && n == maxBlank && in[n] == 0 { // the rest of version 2's signature has nothing to add
+		return 0, errProxy
+	}
 	if r.method = in[at:n]; n == at || in[n] != ' ' {
 		return 0, errNotHTTP
+	}
+	if string(r.method) == "PROXY" { // version 1 of the PROXY protocol
+		return 0, errProxy
 	}
 	if string(r.method) == "PRI" { // HTTP/2's preface (RFC 9113 §3.4)
 		return 0, errNotHTTP

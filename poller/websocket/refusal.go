@@ -25,12 +25,13 @@ const (
 	RejectProtocol                  // no subprotocol that a Strict route speaks
 	RejectUpgrade                   // a plain request to a WebSocket route
 	RejectServer                    // the mover had no place for it
+	RejectProxy                     // a PROXY protocol header where none may be, or none where one must be
 	Rejects                         // how many there are
 )
 
 var rejectLabels = [Rejects]string{
 	"handler", "too_large", "bad_request", "body", "method", "version", "key", "path",
-	"origin", "not_http", "http_version", "protocol", "upgrade", "server",
+	"origin", "not_http", "http_version", "protocol", "upgrade", "server", "proxy",
 }
 
 // String returns the label used in counters and logs.
