@@ -6,23 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 )
 
 // abuseCommand plays hostile clients against the gateway, a row of its limits
 // after the other, each against a server of its own.
 type abuseCommand struct {
-	Row     []string      `placeholder:"ID" help:"Only these rows, as A1,B3."`
-	Scale   float64       `default:"1" placeholder:"N" help:"Share of the full size, for trying: a verdict counts at 1."`
-	Quiet   time.Duration `default:"3s" placeholder:"TIME" help:"How long the bystanders are measured before a row begins."`
-	Gateway string        `placeholder:"FILE" help:"The gateway's program. Without it and --exec it is built from this repository."`
-	Exec    string        `placeholder:"COMMAND" help:"How to start the server. {port} is replaced by a free port; a row's flags follow."`
-	JSON    string        `name:"json" placeholder:"FILE" help:"Write the verdicts as JSON; - is standard output, without the table."`
+	Row   []string      `placeholder:"ID" help:"Only these rows, as A1,B3."`
+	Scale float64       `default:"1" placeholder:"N" help:"Share of the full size, for trying: a verdict counts at 1."`
+	Quiet time.Duration `default:"3s" placeholder:"TIME" help:"How long the bystanders are measured before a row begins."`
+	gatewayFlags
+	JSON string `name:"json" placeholder:"FILE" help:"Write the verdicts as JSON; - is standard output, without the table."`
 }
 
 const modeAbuse = "abuse"
@@ -33,10 +28,9 @@ func (c *abuseCommand) check() error {
 		return fmt.Errorf("--scale: more than 0 and at most 1, not %v", c.Scale)
 	case c.Quiet <= 0:
 		return fmt.Errorf("--quiet: more than 0, not %v", c.Quiet)
-	case c.Exec != "" && c.Gateway != "":
-		return fmt.Errorf("--exec and --gateway: only one of them")
-	case c.Exec != "" && !strings.Contains(c.Exec, portPlace):
-		return fmt.Errorf("--exec: %s is needed in it", portPlace)
+	}
+	if err := c.gatewayFlags.check(); err != nil {
+		return err
 	}
 	for _, id := range c.Row {
 		if !slices.ContainsFunc(abuseRows, func(r row) bool { return r.id == id }) {
@@ -81,29 +75,6 @@ func abuse(ctx context.Context, c *abuseCommand, out, errOut io.Writer) error {
 		verdicts = append(verdicts, v)
 	}
 	return errors.Join(c.write(verdicts, out), verdicts.failed())
-}
-
-// command starts the server of a row, whose flags follow.
-func (c *abuseCommand) command(ctx context.Context, errOut io.Writer) (command string, remove func(), err error) {
-	const flags = gatewayFlags + " --log-level error --listen 127.0.0.1:" + portPlace
-	remove = func() {}
-	if c.Exec != "" {
-		return c.Exec, remove, nil
-	}
-	if c.Gateway != "" {
-		return c.Gateway + flags, remove, nil
-	}
-	dir, err := os.MkdirTemp("", "bench-abuse-")
-	if err != nil {
-		return "", remove, err
-	}
-	remove = func() { _ = os.RemoveAll(dir) }
-	file := filepath.Join(dir, gatewayName)
-	fmt.Fprintf(errOut, "building %s\n", gatewayName)
-	if text, err := exec.CommandContext(ctx, "go", "build", "-o", file, "./"+gatewayName).CombinedOutput(); err != nil {
-		return "", remove, fmt.Errorf("--gateway: needed elsewhere than in the top directory of the repository: go build: %w\n%s", err, text)
-	}
-	return file + flags, remove, nil
 }
 
 // play starts a server for one row, plays it and judges it.

@@ -78,7 +78,7 @@ func (s *stage) readOn(ctx context.Context, p *peer, out *stream) error {
 			break
 		}
 	}
-	s.check("came back to one that reads on", size, float64(rx), "= "+size.format(float64(want)), right && rx == want)
+	s.add("came back to one that reads on", size, float64(rx), "= "+size.format(float64(want)), right && rx == want)
 	return nil
 }
 

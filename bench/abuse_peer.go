@@ -147,11 +147,30 @@ func (p *peer) closeCode(till time.Time) ws.StatusCode {
 	}
 }
 
-// echo sends a message, and reports whether it came back.
+// answer takes what has come, answers pings, and drops the rest.
+func (p *peer) answer() {
+	p.fill()
+	for {
+		op, payload, ok := p.frame(time.Time{})
+		if !ok {
+			return
+		}
+		if op == ws.OpPing {
+			p.offer(clientFrame(ws.OpPong, true, payload))
+		}
+	}
+}
+
+// echo sends a message, and reports whether it came back. The server may ping
+// meanwhile.
 func (p *peer) echo(till time.Time) bool {
 	const text = "is anybody there"
 	p.write(clientFrame(ws.OpText, true, []byte(text)), till)
-	_, payload, ok := p.frame(till)
+	op, payload, ok := p.frame(till)
+	for ok && op == ws.OpPing {
+		p.offer(clientFrame(ws.OpPong, true, payload))
+		op, payload, ok = p.frame(till)
+	}
 	return ok && string(payload) == text
 }
 

@@ -19,7 +19,7 @@ type stage struct {
 	program  *program
 	process  *Process
 	peers    []*peer
-	checks   []Check
+	checks
 }
 
 // newStage starts the server.
@@ -104,24 +104,32 @@ func (s *stage) bystanders(d time.Duration) *measurement {
 // beginBystanders returns when they echo. They do until end is called, which
 // must be.
 func (s *stage) beginBystanders(ctx context.Context) (end func() (*Result, error), err error) {
+	return begin(ctx, s.bystanders(rowTime))
+}
+
+// begin runs a measurement and returns when it has the first echo. It goes on
+// until end is called, which must be.
+func begin(ctx context.Context, m *measurement) (end func() (*Result, error), err error) {
 	ctx, cancel := context.WithCancel(ctx)
-	m := s.bystanders(rowTime)
 	echoing, over := make(chan struct{}), make(chan struct{})
 	begun := sync.OnceFunc(func() { close(echoing) })
+	show := m.show
 	m.show = func(l Live) {
 		if l.Count > 0 {
 			begun()
 		}
+		show(l)
 	}
 	var r *Result
+	var failed error
 	go func() {
 		defer close(over)
-		r, err = m.run(ctx)
+		r, failed = m.run(ctx)
 	}()
 	end = func() (*Result, error) {
 		cancel()
 		<-over
-		return r, err
+		return r, failed
 	}
 	select {
 	case <-echoing:
@@ -148,32 +156,6 @@ func (s *stage) compareBystanders(r *row, before, during *Result) {
 		s.note("bystanders' p99", duration, p99)
 	}
 	s.atMost("bystanders lost", number, float64(during.Lost), 0)
-}
-
-// note is a figure that nothing is promised of.
-func (s *stage) note(name string, u unit, figure float64) {
-	s.check(name, u, figure, "", true)
-}
-
-func (s *stage) atMost(name string, u unit, figure, bound float64) {
-	s.check(name, u, figure, "≤ "+u.format(bound), figure <= bound)
-}
-
-func (s *stage) below(name string, u unit, figure, bound float64) {
-	s.check(name, u, figure, "< "+u.format(bound), figure < bound)
-}
-
-func (s *stage) atLeast(name string, u unit, figure, bound float64) {
-	s.check(name, u, figure, "≥ "+u.format(bound), figure >= bound)
-}
-
-// all is for what all clients, or so many of them, must meet.
-func (s *stage) all(name string, got, want int) {
-	s.check(name, number, float64(got), "= "+number.format(float64(want)), got == want)
-}
-
-func (s *stage) check(name string, u unit, figure float64, bound string, held bool) {
-	s.checks = append(s.checks, Check{name, figure, u.format(figure), bound, held})
 }
 
 // rss is the server's memory, exact; 0 when it has ended.

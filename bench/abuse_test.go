@@ -23,14 +23,21 @@ func verdicts(t *testing.T, args ...string) (int, Verdicts) {
 	return code, v
 }
 
-// The gateway keeps promises that hold at any size and speed.
-func TestAbuseOfTheGateway(t *testing.T) {
+// buildGateway builds the gateway of this repository.
+func buildGateway(t *testing.T) string {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), gatewayName)
 	build := exec.Command("go", "build", "-o", file, "./"+gatewayName)
 	build.Dir = ".."
 	if text, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
+	return file
+}
+
+// The gateway keeps promises that hold at any size and speed.
+func TestAbuseOfTheGateway(t *testing.T) {
+	file := buildGateway(t)
 	speed := map[string]bool{"  within": true}
 	_, got := verdicts(t, "--gateway", file, "--row", "B1,B2,E2")
 	if len(got) != 3 {

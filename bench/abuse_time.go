@@ -18,16 +18,7 @@ func unansweredPings(ctx context.Context, s *stage) error {
 	begun, living, silent := time.Now(), peers[:s.n/2], peers[s.n/2:]
 	for time.Since(begun) < 2*idle && ctx.Err() == nil {
 		for _, p := range living {
-			p.fill()
-			for {
-				op, payload, ok := p.frame(time.Now())
-				if !ok {
-					break
-				}
-				if op == ws.OpPing {
-					p.offer(clientFrame(ws.OpPong, true, payload))
-				}
-			}
+			p.answer()
 		}
 		if time.Since(begun) > idle+slack && silent != nil {
 			s.all("silent: ended 1008 in time", countClosed(silent, 1008), len(silent))

@@ -18,6 +18,35 @@ type Check struct {
 	Held   bool    `json:"held"`
 }
 
+// checks are figures that have been judged.
+type checks []Check
+
+// note is a figure that nothing is promised of.
+func (c *checks) note(name string, u unit, figure float64) {
+	c.add(name, u, figure, "", true)
+}
+
+func (c *checks) atMost(name string, u unit, figure, bound float64) {
+	c.add(name, u, figure, "≤ "+u.format(bound), figure <= bound)
+}
+
+func (c *checks) below(name string, u unit, figure, bound float64) {
+	c.add(name, u, figure, "< "+u.format(bound), figure < bound)
+}
+
+func (c *checks) atLeast(name string, u unit, figure, bound float64) {
+	c.add(name, u, figure, "≥ "+u.format(bound), figure >= bound)
+}
+
+// all is for what all clients, or so many of them, must meet.
+func (c *checks) all(name string, got, want int) {
+	c.add(name, number, float64(got), "= "+number.format(float64(want)), got == want)
+}
+
+func (c *checks) add(name string, u unit, figure float64, bound string, held bool) {
+	*c = append(*c, Check{name, figure, u.format(figure), bound, held})
+}
+
 // Verdict is what became of a row.
 type Verdict struct {
 	Row     string  `json:"row"`

@@ -25,8 +25,8 @@ Ctrl-C ends a run early and prints what was measured.
 
 Exit codes
   0  measured
-  1  a condition of --fail or a row of abuse does not hold, or nothing could be
-     measured
+  1  a condition of --fail, a row of abuse or a soak does not hold, or nothing
+     could be measured
   2  bad command line; the message names the flag
 `
 
@@ -34,7 +34,7 @@ Exit codes
 type parsed struct {
 	commandLine
 	command string
-	mode    mode // nil for abuse, compare and the worker
+	mode    mode // nil for abuse, compare, soak and the worker
 }
 
 // parse reads the command line, and answers --help on out.
@@ -63,6 +63,9 @@ func parse(args []string, out io.Writer) (*parsed, error) {
 	}
 	if p.command == modeAbuse {
 		return p, p.Abuse.check()
+	}
+	if p.command == modeSoak {
+		return p, p.Soak.check()
 	}
 	return p, nil
 }

@@ -28,7 +28,7 @@ const benchmarkTime = time.Second
 // benchmarked are the servers: the gateway, and beside it the floor, which shows
 // what the machine asks for the same bytes.
 var benchmarked = []struct{ name, module, pkg, flags string }{
-	{"gateway", "..", "./gateway", gatewayFlags},
+	{"gateway", "..", "./gateway", adminOff},
 	{"floor", "peers", "./epoll", ""},
 }
 

@@ -13,7 +13,7 @@ import (
 // Exit codes.
 const (
 	exitOK     = 0
-	exitFailed = 1 // a condition of --fail or a row of abuse did not hold, or nothing could be measured
+	exitFailed = 1 // a condition of --fail, a row of abuse or a soak did not hold, or nothing could be measured
 	exitUsage  = 2 // bad command line
 )
 
@@ -36,6 +36,8 @@ func run(args []string, in io.Reader, out io.Writer, errOut *os.File) int {
 		err = interruptible(func(ctx context.Context) error { return compare(ctx, &p.Compare, out, errOut) })
 	case p.command == modeAbuse:
 		err = interruptible(func(ctx context.Context) error { return abuse(ctx, &p.Abuse, out, errOut) })
+	case p.command == modeSoak:
+		err = interruptible(func(ctx context.Context) error { return soak(ctx, &p.Soak, out, errOut) })
 	default:
 		err = interruptible(func(ctx context.Context) error { return drive(ctx, p.mode, out, errOut) })
 	}

@@ -13,6 +13,7 @@ type commandLine struct {
 	Mixed   mixedCommand   `cmd:"" help:"An idle population, an active group and connections that come and go."`
 	Compare compareCommand `cmd:"" help:"Run the same load against several servers in turn, round by round."`
 	Abuse   abuseCommand   `cmd:"" help:"Play hostile clients against the gateway, a row of its limits after the other."`
+	Soak    soakCommand    `cmd:"" help:"Let all kinds of clients loose on the gateway for a long time: what it holds must not grow."`
 	Worker  struct{}       `cmd:"" hidden:""`
 }
 

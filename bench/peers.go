@@ -40,9 +40,9 @@ func (p *Peer) start() string {
 // gatewayName is the gateway in the tables, and its directory.
 const gatewayName = "gateway"
 
-// gatewayFlags let several gateways run on one machine: its admin port has an
+// adminOff lets several gateways run on one machine: its admin port has an
 // address by default, which is there once.
-const gatewayFlags = " --admin off"
+const adminOff = " --admin off"
 
 // candidates are the servers to compare: those of the repository, if this is
 // its top directory, and those that were named.
@@ -85,7 +85,7 @@ func repositoryPeers() ([]*Peer, error) {
 	if err != nil || len(mains) == 0 {
 		return nil, err
 	}
-	peers := []*Peer{{Name: gatewayName, dir: gatewayName, flags: gatewayFlags}}
+	peers := []*Peer{{Name: gatewayName, dir: gatewayName, flags: adminOff}}
 	for _, file := range mains {
 		dir := filepath.Dir(file)
 		peers = append(peers, &Peer{Name: filepath.Base(dir), dir: dir})

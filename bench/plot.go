@@ -147,13 +147,24 @@ func logAxis(a *plot.Axis) {
 // timePlot draws lines over the time of the run, in the order of firstColor,
 // secondColor.
 func timePlot(name string, moments []Moment, axis func(*plot.Axis), values ...func(*Moment) float64) template.HTML {
-	unit, unitName := timeUnit(moments)
+	times, lines := make([]Seconds, len(moments)), make([][]float64, len(values))
+	for j := range moments {
+		times[j] = moments[j].At
+		for i, value := range values {
+			lines[i] = append(lines[i], value(&moments[j]))
+		}
+	}
+	return linePlot(name, times, axis, lines...)
+}
+
+// linePlot draws what there was at times, a line for each list of values.
+func linePlot(name string, times []Seconds, axis func(*plot.Axis), values ...[]float64) template.HTML {
+	unit, unitName := timeUnit(times[len(times)-1])
 	p := newPlot("time in " + unitName)
-	for i, value := range values {
+	for i, list := range values {
 		var line plotter.XYs
-		for j := range moments {
-			m := &moments[j]
-			line = append(line, plotter.XY{X: float64(m.At) / float64(unit), Y: value(m)})
+		for j, v := range list {
+			line = append(line, plotter.XY{X: float64(times[j]) / float64(unit), Y: v})
 		}
 		addLine(p, line, []color.Color{firstColor, secondColor}[i])
 	}
@@ -163,9 +174,9 @@ func timePlot(name string, moments []Moment, axis func(*plot.Axis), values ...fu
 	return drawSVG(p, name)
 }
 
-// timeUnit is what a run of this length is told in.
-func timeUnit(moments []Moment) (time.Duration, string) {
-	end := time.Duration(moments[len(moments)-1].At)
+// timeUnit is what a run that ends then is told in.
+func timeUnit(at Seconds) (time.Duration, string) {
+	end := time.Duration(at)
 	switch {
 	case end > 5*time.Hour:
 		return time.Hour, "hours"

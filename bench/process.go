@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -26,6 +24,7 @@ type Sample struct {
 	RSS         int64     `json:"rss_bytes"`
 	PSS         int64     `json:"pss_bytes,omitempty"`
 	Heap        int64     `json:"heap_bytes,omitempty"` // of Go, when its /metrics answers
+	Goroutines  int64     `json:"goroutines,omitempty"` // the same
 	Descriptors int64     `json:"descriptors"`
 	Threads     int64     `json:"threads"`
 	Voluntary   int64     `json:"voluntary_switches"` // of the threads that live now
@@ -80,7 +79,7 @@ func (p *Process) Sample(ctx context.Context) (Sample, error) {
 	s.Voluntary, s.Involuntary, err = p.switches()
 	miss("context switches", err)
 	if p.metrics != "" {
-		s.Heap, err = goHeap(ctx, p.metrics)
+		s.Heap, s.Goroutines, err = goRuntime(ctx, p.metrics)
 		miss("heap", err)
 	}
 	return s, nil
@@ -190,6 +189,26 @@ func (p *Process) descriptors() (int64, error) {
 	return int64(len(names)), err
 }
 
+// sockets counts those among the descriptors.
+func (p *Process) sockets() (n int64, err error) {
+	d, err := os.Open(p.file("fd"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, p.gone()
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	for _, name := range names {
+		// One that has been closed since the list was made is none.
+		if to, err := os.Readlink(p.file("fd/" + name)); err == nil && strings.HasPrefix(to, "socket:") {
+			n++
+		}
+	}
+	return n, err
+}
+
 // switches adds up what each thread has; /proc/PID/status is the main thread's.
 func (p *Process) switches() (voluntary, involuntary int64, err error) {
 	threads, err := os.ReadDir(p.file("task"))
@@ -208,43 +227,4 @@ func (p *Process) switches() (voluntary, involuntary int64, err error) {
 		involuntary += v[1]
 	}
 	return voluntary, involuntary, nil
-}
-
-// heapMetrics are the names under which Prometheus's client for Go exports the
-// heap in use, the preferred one first.
-var heapMetrics = []string{"go_memstats_heap_inuse_bytes", "go_memory_classes_heap_objects_bytes"}
-
-// metricsTimeout bounds the wait for a server that may be busy with the load.
-const metricsTimeout = 5 * time.Second
-
-func goHeap(ctx context.Context, url string) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, metricsTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return 0, err
-	}
-	req.Close = true // a connection kept open would be one more in the server's figures
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("%s answers %s", url, resp.Status)
-	}
-	found := make(map[string]float64)
-	lines := bufio.NewScanner(resp.Body)
-	for lines.Scan() {
-		name, value, _ := strings.Cut(lines.Text(), " ")
-		if v, err := strconv.ParseFloat(value, 64); err == nil {
-			found[name] = v
-		}
-	}
-	for _, name := range heapMetrics {
-		if v, ok := found[name]; ok {
-			return int64(v), lines.Err()
-		}
-	}
-	return 0, errors.Join(lines.Err(), fmt.Errorf("%s has no %s", url, strings.Join(heapMetrics, " and no ")))
 }

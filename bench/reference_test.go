@@ -57,11 +57,11 @@ func flagTables() string {
 			continue
 		}
 		own := slices.DeleteFunc(slices.Clone(command.Flags), func(f *kong.Flag) bool {
-			return command.Name != modeCompare && command.Name != modeAbuse && slices.Contains(common, f.Name)
+			return !slices.Contains([]string{modeCompare, modeAbuse, modeSoak}, command.Name) && slices.Contains(common, f.Name)
 		})
 		if command.Name == modeEcho {
 			shared := slices.DeleteFunc(slices.Clone(command.Flags), func(f *kong.Flag) bool { return !slices.Contains(common, f.Name) })
-			flagTable(&b, "All modes but abuse and compare", shared)
+			flagTable(&b, "All modes but abuse, compare and soak", shared)
 		}
 		if len(own) > 0 {
 			flagTable(&b, "`"+command.Name+"`", own)
@@ -96,7 +96,7 @@ func TestReferenceNamesEverything(t *testing.T) {
 	for _, m := range metrics {
 		names = append(names, m.name)
 	}
-	for _, v := range []any{Result{}, Latency{}, Point{}, Loss{}, Moment{}, Usage{}, Sample{}, SystemUsage{}, SystemSample{}, Comparison{}, Cell{}, Verdict{}, Check{}} {
+	for _, v := range []any{Result{}, Latency{}, Point{}, Loss{}, Moment{}, Usage{}, Sample{}, SystemUsage{}, SystemSample{}, Comparison{}, Cell{}, Verdict{}, Check{}, Soak{}, Flat{}, CrowdCount{}, SoakSample{}} {
 		for i := range reflect.TypeOf(v).NumField() {
 			key, _, _ := strings.Cut(reflect.TypeOf(v).Field(i).Tag.Get("json"), ",")
 			names = append(names, key)

@@ -23,7 +23,9 @@ func TestMain(m *testing.M) {
 	switch {
 	case os.Getenv(asProgram) == "":
 	case len(os.Args) == 3 && os.Args[1] == "--listen":
-		beServer(os.Args[2])
+		beServer(os.Args[2], echo)
+	case len(os.Args) == 3 && os.Args[1] == "--leak":
+		beServer("127.0.0.1:"+os.Args[2], leak)
 	default:
 		main()
 	}
@@ -43,6 +45,26 @@ func echo(c net.Conn, _ int64, f ws.Frame) error {
 	return ws.WriteFrame(c, ws.NewFrame(f.Header.OpCode, true, f.Payload))
 }
 
+// leak echoes, and keeps a descriptor for every 500 messages.
+func leak(c net.Conn, n int64, f ws.Frame) error {
+	if n%500 > 0 {
+		return echo(c, n, f)
+	}
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		return err
+	}
+	leaked.Lock()
+	leaked.files = append(leaked.files, file) // else the collector would close it
+	leaked.Unlock()
+	return echo(c, n, f)
+}
+
+var leaked struct {
+	sync.Mutex
+	files []*os.File
+}
+
 // testServer is a WebSocket server of gobwas/ws that does as it is told.
 type testServer struct {
 	net.Listener
@@ -59,13 +81,13 @@ type testServer struct {
 }
 
 // beServer echoes until it is killed.
-func beServer(address string) {
+func beServer(address string, a answer) {
 	ln, err := net.Listen("tcp", address)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	newServer(ln, echo).accept()
+	newServer(ln, a).accept()
 }
 
 func newServer(ln net.Listener, a answer) *testServer {
@@ -150,7 +172,7 @@ func (s *testServer) webSocket(c net.Conn) {
 	}
 	for {
 		f, err := readFrame(c)
-		if err != nil || !f.Header.Masked { // RFC 6455 §5.1: a client must mask
+		if err != nil || ws.CheckHeader(f.Header, ws.StateServerSide) != nil {
 			return
 		}
 		f = ws.UnmaskFrameInPlace(f)
@@ -169,10 +191,13 @@ func (s *testServer) webSocket(c net.Conn) {
 	}
 }
 
-// readFrame reads a whole frame; what a test sends is never large.
+// readFrame reads a whole frame, unless it is larger than what tests send.
 func readFrame(r io.Reader) (f ws.Frame, err error) {
 	if f.Header, err = ws.ReadHeader(r); err != nil {
 		return f, err
+	}
+	if f.Header.Length > 16<<20 {
+		return f, io.ErrShortBuffer
 	}
 	f.Payload = make([]byte, f.Header.Length)
 	_, err = io.ReadFull(r, f.Payload)

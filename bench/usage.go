@@ -72,6 +72,7 @@ func (s *Sample) Add(o Sample) {
 	s.RSS += o.RSS
 	s.PSS += o.PSS
 	s.Heap += o.Heap
+	s.Goroutines += o.Goroutines
 	s.Descriptors += o.Descriptors
 	s.Threads += o.Threads
 	s.Voluntary += o.Voluntary

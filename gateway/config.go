@@ -33,6 +33,10 @@ type Config struct {
 	HTTPIdle         time.Duration `name:"http-idle" placeholder:"DURATION" default:"15s" group:"Handshake" help:"Silence between two plain HTTP requests on one connection."`
 	MaxHead          Size          `placeholder:"SIZE" default:"8KiB" group:"Handshake" help:"Request line and headers together, 512 to 64KiB; above, 431."`
 
+	Alias     []string `placeholder:"ALIAS" group:"Routes" help:"Another path of a route, repeatable: /path=/target, or /path=/target?query to give it parameters. It may take a route's place."`
+	Faults    Switch   `placeholder:"on|off" default:"on" group:"Routes" help:"Whether a client may have a path misbehave by parameters as ?drop=0.1; off: 403 for any of them."`
+	AliasFile string   `placeholder:"FILE" group:"Routes" help:"File of aliases in the format of pywebsocket: a path and its target in each line, # for comments."`
+
 	MaxMessage     Size          `placeholder:"SIZE" default:"1MiB" group:"Messages" help:"One message, all its fragments together; above, close code 1009."`
 	MaxFragments   int           `placeholder:"N" default:"65536" group:"Messages" help:"Fragments of one message; above, 1008."`
 	MaxControlRate int           `placeholder:"N" default:"2000" group:"Messages" help:"Control frames of one connection in 10 s; above, 1008."`

@@ -23,15 +23,24 @@ func echo(c *websocket.Conn, op ws.OpCode, p []byte) error {
 	return nil
 }
 
-// always echoes Goodbye like anything else.
-var always = websocket.Route{
-	Message: func(c *websocket.Conn, op ws.OpCode, p []byte) error { return c.Send(op, p) },
+// plain echoes Goodbye like anything else.
+func plain(c *websocket.Conn, op ws.OpCode, p []byte) error { return c.Send(op, p) }
+
+var echoParams = []parameter{
+	{Name: "goodbye", Accepts: "0 or 1", Default: "1", About: "0: the text Goodbye is echoed like any other, and closes nothing"},
+	{Name: "hello", Accepts: "0 or 1", Default: "0", About: "1: the first message is what /info says of the request"},
 }
 
-// choose makes ?goodbye=0 switch the rule off for one connection.
+// choose makes ?goodbye=0 switch the rule off for one connection, and ?hello=1
+// greet it.
 func choose(c *websocket.Conn, r *websocket.Request) error {
 	if v, _ := r.Query("goodbye"); v == "0" {
-		c.Use(&always)
+		own := *c.Route()
+		own.Message = plain
+		c.Use(&own)
+	}
+	if flagged(r, "hello") {
+		greet(c, r)
 	}
 	return nil
 }

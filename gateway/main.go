@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"text/tabwriter"
 )
 
 func main() {
@@ -38,15 +39,17 @@ func run(args []string, env func(string) (string, bool), out, errOut io.Writer) 
 	return exitOK
 }
 
-// printRoutes prints the routing table, a path a line.
+// printRoutes prints the routing table: path, kind, and what is there.
 func printRoutes(c *Config, out, errOut io.Writer) int {
-	routes, err := table(c.Origin)
+	_, all, err := table(c)
 	if err != nil {
 		fmt.Fprintf(errOut, "echogate: %v\n", err)
 		return exitUsage
 	}
-	for _, pattern := range routes.Patterns() {
-		fmt.Fprintln(out, pattern)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, l := range all {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", l.path, l.kind(), l.about)
 	}
+	_ = w.Flush()
 	return exitOK
 }

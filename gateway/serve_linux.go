@@ -96,7 +96,7 @@ func newGateway(c *Config, env func(string) (string, bool), log *slog.Logger) (*
 		ended: make(chan error, 1), taken: make(chan successor, 1),
 	}
 	g.admin = admin.New(admin.Config{
-		Gateway: s, Version: number(), Log: log, Options: c.adminOptions(),
+		Gateway: s, Version: release(), Log: log, Options: c.adminOptions(),
 		Counters: []admin.Counter{g.reloads.counter()},
 	})
 	return g, nil
@@ -168,7 +168,7 @@ func newServer(c *Config, handed []int, log *slog.Logger) (*poller.Server, error
 
 // serverConfig is the configuration in the poller's terms.
 func serverConfig(c *Config, log *slog.Logger) (poller.Config, error) {
-	routes, err := table(c.Origin)
+	routes, _, err := table(c)
 	if err != nil {
 		return poller.Config{}, err
 	}

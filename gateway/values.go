@@ -71,6 +71,25 @@ func (f *Format) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%q is not a log format: accepted are auto, text, json", text)
 }
 
+// A Switch is on or off.
+type Switch string
+
+// The positions of a Switch.
+const (
+	SwitchOn  Switch = "on"
+	SwitchOff Switch = "off"
+)
+
+// UnmarshalText accepts on and off.
+func (s *Switch) UnmarshalText(text []byte) error {
+	switch v := Switch(text); v {
+	case SwitchOn, SwitchOff:
+		*s = v
+		return nil
+	}
+	return fmt.Errorf("%q is neither: accepted are on, off", text)
+}
+
 // decoders are kong's mappers for the types of other packages: the library's
 // own do not say what they accept.
 func decoders() []kong.Option {

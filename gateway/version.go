@@ -14,8 +14,8 @@ var stamped string
 // and, when the program was built inside its repository, the commit.
 func version() string { return versionOf(build()) }
 
-// number is the module's version alone, as the metrics have it.
-func number() string { return build().Main.Version }
+// release is the module's version alone, as the metrics have it.
+func release() string { return build().Main.Version }
 
 // build is what the program was built of.
 func build() *debug.BuildInfo {

@@ -100,6 +100,29 @@ func TestAccessLogAtTheEnd(t *testing.T) {
 	}
 }
 
+// TestAccessLogNotes: what handlers have noted stands at the end of the line, and
+// the connection that has the same descriptor next has none of it.
+func TestAccessLogNotes(t *testing.T) {
+	noting := echoing
+	noting.Open = func(c *websocket.Conn) error {
+		c.Note("animal", "gnu")
+		return nil
+	}
+	noting.Gone = func(c *websocket.Conn, why websocket.Cause) { c.Note("left", why.String()) }
+	s, log := logged(t, map[string]websocket.Route{"/zoo": noting, "/echo": echoing})
+	for n := range 3 {
+		s.dial("/zoo").reset()
+		eventually(t, "a line with notes", func() bool { return log.lines("route=/zoo ") == n+1 })
+		s.dial("/echo").reset()
+		eventually(t, "a line without", func() bool { return log.lines("route=/echo ") == n+1 })
+	}
+	for line := range strings.Lines(log.String()) {
+		if got, want := strings.HasSuffix(line, " animal=gnu left=reset\n"), strings.Contains(line, "route=/zoo "); got != want {
+			t.Errorf("got %s", line)
+		}
+	}
+}
+
 // stuckLog takes its time.
 type stuckLog struct{ release chan struct{} }
 

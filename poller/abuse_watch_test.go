@@ -39,6 +39,26 @@ func TestLoopAway(t *testing.T) {
 	}
 }
 
+// TestLoopAwayBeforeUpgrade: so is a function that blocks before the 101, or
+// answers plain HTTP.
+func TestLoopAwayBeforeUpgrade(t *testing.T) {
+	release := make(chan struct{})
+	s := start(t, map[string]websocket.Route{
+		"/upgrade": {Upgrade: func(*websocket.Conn, *websocket.Request) error { <-release; return nil }, Message: echoing.Message},
+		"/page":    {HTTP: func(*websocket.Response, *websocket.Request) error { <-release; return nil }},
+	}, func(c *Config) { c.Loops, c.LoopWarn = 1, 50*time.Millisecond })
+	c := s.connect()
+	for _, path := range []string{"/page", "/upgrade"} { // of one connection, one after the other
+		if path == "/page" {
+			c.write([]byte("GET /page HTTP/1.1\r\nHost: x\r\n\r\n"))
+		} else {
+			c.write([]byte(request(path)))
+		}
+		eventually(t, "a warning", func() bool { return s.log.lines("route="+path) == 1 })
+		release <- struct{}{}
+	}
+}
+
 // TestLoopAwayOnce: there is one warning for each time, and none for a loop that
 // sleeps or is in time.
 func TestLoopAwayOnce(t *testing.T) {

@@ -39,6 +39,7 @@ type access struct {
 	messages       uint32 // from the peer
 	in, out        uint64 // bytes of TCP's payload, if counted
 	counted        bool
+	notes          [][2]string
 }
 
 // LogValue implements slog.LogValuer.
@@ -50,6 +51,9 @@ func (a access) LogValue() slog.Value {
 	}
 	if a.counted {
 		attrs = append(attrs, slog.Uint64("bytes_in", a.in), slog.Uint64("bytes_out", a.out))
+	}
+	for _, n := range a.notes {
+		attrs = append(attrs, slog.String(n[0], n[1]))
 	}
 	return slog.GroupValue(attrs...)
 }
@@ -117,6 +121,7 @@ func (l *loop) logAccess(fd int, s *slot, p *identity, cause websocket.CloseErro
 	l.srv.access.put(access{
 		route: l.conn.Pattern(), addr: p.remote(), cause: counted, sent: p.sent, received: p.received,
 		duration: time.Duration(l.tick-p.came) * tickTime, messages: s.ws.Messages, in: in, out: out, counted: ok,
+		notes: l.conn.Noted(),
 	})
 }
 

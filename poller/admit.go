@@ -16,8 +16,8 @@ const (
 	turnedAway               // closed at once
 )
 
-// reserve is how many connections above the cap are held for as long as it
-// takes to read a request and refuse it.
+// reserve is how many descriptors are kept from connections: for listeners, the
+// loops and what the program opens besides.
 const reserve = 128
 
 // place gives a new connection, accepted by from, to the loop that has the fewest.
@@ -57,7 +57,7 @@ func (l *loop) admit(fd int, from *listener, total int) admission {
 	c := l.srv.conf()
 	if refused := l.srv.refused.Load(); total-int(refused) >= c.MaxConnections {
 		l.stats.Refused[RefusedMaxConnections]++
-		if refused >= reserve {
+		if int(refused) >= c.refusals {
 			return turnedAway
 		}
 		l.srv.refused.Add(1)

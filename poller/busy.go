@@ -25,6 +25,7 @@ type busy struct {
 	until    uint32 // tick at which closing or lingering ends, 0: not closing
 	cause    websocket.CloseError
 	timers   uint32 // the first of its timers; 0: none
+	counted  State  // the state that it is counted in; StateHandshake: what the slot tells
 }
 
 // fin is how a connection ends once its backlog is sent.
@@ -35,6 +36,7 @@ const (
 	finClose      // close(2): both close frames are exchanged, or the stream has ended
 	finLinger     // shutdown, discard until the peer's FIN or a bound, close
 	finReset      // RST
+	finHalf       // shutdown, discard until the peer's FIN, for longer
 )
 
 // idle reports whether nothing is unfinished.
@@ -87,7 +89,7 @@ func (l *loop) giveBack(s *slot, b *busy) {
 // trim gives what nobody needed since the last trim to the collector: a burst
 // leaves nothing behind.
 func (l *loop) trim() {
-	l.pool.trim()
+	l.pool.regions.trim()
 	for _, i := range l.freeBusy[:l.spare] {
 		l.busys[i] = nil
 	}

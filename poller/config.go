@@ -81,6 +81,14 @@ type Config struct {
 	AccessLog *slog.Logger
 	// Log gets what an operator must know; nil: slog.Default().
 	Log *slog.Logger
+
+	// refusals is how many connections above the cap are held for as long as it
+	// takes to read a request and answer 503: all that descriptors are left for,
+	// because a client that is told when to come again does, and one that is
+	// closed tries at once. They are half-open like others: MaxHalfOpen bounds
+	// who only waits there. Where the cap takes as many descriptors as it can,
+	// half of the reserve is used.
+	refusals int
 }
 
 // Default is the configuration for routes, with the limits of the README.
@@ -130,6 +138,17 @@ func (c *Config) Validate() error {
 	if most := descriptors() - reserve; c.MaxConnections < 0 || c.MaxConnections > most {
 		fail("max connections: %d is not from 0 to %d, which the descriptor limit allows", c.MaxConnections, most)
 	}
+	c.validateNumbers(fail)
+	c.validateWaits(fail)
+	switch c.DrainCode {
+	case 0, websocket.ErrGoingAway.Code, websocket.ErrRestart.Code:
+	default:
+		fail("drain code: %d is neither 1001 nor 1012", c.DrainCode)
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) validateNumbers(fail func(format string, args ...any)) {
 	for _, n := range []struct {
 		name  string
 		value int
@@ -141,6 +160,9 @@ func (c *Config) Validate() error {
 			fail("%s: %d is not at least 0", n.name, n.value)
 		}
 	}
+}
+
+func (c *Config) validateWaits(fail func(format string, args ...any)) {
 	for _, wait := range []struct {
 		name string
 		d    time.Duration
@@ -156,15 +178,9 @@ func (c *Config) Validate() error {
 	if c.Drain < 0 || c.DrainTimeout < 0 {
 		fail("drain: %s or its timeout, %s, is negative", c.Drain, c.DrainTimeout)
 	}
-	switch c.DrainCode {
-	case 0, websocket.ErrGoingAway.Code, websocket.ErrRestart.Code:
-	default:
-		fail("drain code: %d is neither 1001 nor 1012", c.DrainCode)
-	}
 	if c.DrainTimeout > 0 && c.DrainTimeout < c.Drain {
 		fail("drain timeout: %s is less than drain, %s", c.DrainTimeout, c.Drain)
 	}
-	return errors.Join(errs...)
 }
 
 // resolve puts numbers for what was left open.
@@ -178,6 +194,7 @@ func (c *Config) resolve() {
 	if c.MaxHalfOpen == 0 {
 		c.MaxHalfOpen = max(c.MaxConnections/4, leastHalfOpen)
 	}
+	c.refusals = max(descriptors()-reserve-c.MaxConnections, reserve/2)
 	if c.AcceptBurst == 0 {
 		c.AcceptBurst = c.AcceptRate
 	}

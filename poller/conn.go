@@ -18,14 +18,16 @@ type slot struct {
 	ws     websocket.State
 }
 
-// The owner word: generation << 32 | name << 17 | full << 16 | loop + 1. The
-// generation tells the connections apart that have had this descriptor; name is
-// the number of its route's pattern, 0 before the upgrade; full says that the
-// backlog is above its high-water mark; the rest is 0 while the slot is free.
+// The owner word: generation << 32 | name << 18 | up << 17 | full << 16 |
+// loop + 1. The generation tells the connections apart that have had this
+// descriptor; name is the number of the pattern that its request was for, 0
+// before; up says that it has upgraded; full says that the backlog is above its
+// high-water mark; the rest is 0 while the slot is free.
 const (
 	ownerFull  = 1 << 16
-	ownerName  = 17
-	ownerNames = 1<<15 - 1
+	ownerUp    = 1 << 17
+	ownerName  = 18
+	ownerNames = 1<<14 - 1
 )
 
 func (s *slot) generation() uint32 { return uint32(s.owner.Load() >> 32) }
@@ -53,10 +55,21 @@ func (s *slot) setFull(full bool) {
 	}
 }
 
-// setName tells other goroutines which route the connection has.
-func (s *slot) setName(id uint16) { s.owner.Store(s.owner.Load() | uint64(id)<<ownerName) }
+// setName tells other goroutines which route the connection's request is for.
+func (s *slot) setName(id uint16) {
+	s.owner.Store(s.owner.Load()&^(ownerNames<<ownerName) | uint64(id)<<ownerName)
+}
 
 func (s *slot) name() uint16 { return uint16(s.owner.Load() >> ownerName & ownerNames) }
+
+// setUp notes that the connection has upgraded on a route.
+func (s *slot) setUp(id uint16) {
+	s.setName(id)
+	s.owner.Store(s.owner.Load() | ownerUp)
+}
+
+// up reports whether setUp was called.
+func (s *slot) up() bool { return s.owner.Load()&ownerUp != 0 }
 
 // jitter is a number in [0, 1<<16) that stays with the connection, from its
 // descriptor and generation: so that what happens to many is spread.

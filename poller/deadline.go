@@ -11,6 +11,10 @@ import (
 const (
 	lingerTime  = 2 * time.Second // limits.md D4
 	lingerBytes = 64 << 10
+	// halfTime and halfBytes are the same of a connection that a handler has
+	// half-closed, to see what the peer makes of that.
+	halfTime  = time.Minute
+	halfBytes = 1 << 30
 	// backlogMemory is for how long after a backlog a connection is read in
 	// small pieces: 10 s.
 	backlogMemory = 10 * ticksPerSecond
@@ -87,7 +91,7 @@ func (l *loop) next(fd int, s *slot) nearest {
 	switch {
 	case b != nil && b.until != 0:
 		n.add(b.until, closeOver)
-	case !s.ws.Upgraded() && !s.ws.Ended():
+	case !s.ws.Upgraded() && !s.ws.Ended() && !s.ws.Held(): // held: Conn.Wait has its whole request
 		if d := l.requestTime(s); d > 0 {
 			n.add(s.opened+ticks(d), handshakeOver)
 		}
@@ -263,6 +267,7 @@ func (l *loop) stalled(fd int, s *slot, b *busy) bool {
 
 // act does what a deadline is for.
 func (l *loop) act(fd int, s *slot, what deadline) {
+	l.countTimeout(s, what)
 	switch what {
 	case handshakeOver:
 		l.timedOut(fd, s)

@@ -51,6 +51,8 @@ var rules = []rule{
 		"the core has gnet, gobwas/ws, x/sys and nothing else"},
 	{"gateway", true, packages("github.com/panjf2000/gnet"),
 		"the program sees the poller, not what it stands on"},
+	{"gateway/zoo", true, tree(module+"/poller", module+"/poller/websocket"),
+		"a handler sees the protocol, not what moves its bytes"},
 	{"bench", true, only(module, module+"/bench"),
 		"two readings of RFC 6455 meet on the wire: the load generator shares no code with the server"},
 	{"", true, packages("C"), "a build needs Go alone"},

@@ -49,6 +49,12 @@ func (l *loop) of(c *websocket.Conn) (fd int, s *slot) {
 	return fd, l.table.at(fd)
 }
 
+// Found implements websocket.Loop: a handler that blocks will be named.
+func (l *loop) Found(c *websocket.Conn, route int) {
+	_, s := l.of(c)
+	s.setName(l.names[route])
+}
+
 // Work implements websocket.Loop.
 func (l *loop) Work(c *websocket.Conn) *websocket.Work {
 	fd, s := l.of(c)
@@ -107,9 +113,13 @@ func (l *loop) Go(c *websocket.Conn, job func() func(*websocket.Conn) error) err
 func (l *loop) End(c *websocket.Conn, how websocket.End) {
 	fd, s := l.of(c)
 	b := l.work(fd, s)
-	b.fin = finLinger
-	if how == websocket.Reset {
+	switch how {
+	case websocket.Reset:
 		b.fin = finReset
+	case websocket.HalfClose:
+		b.fin = finHalf
+	default:
+		b.fin = finLinger
 	}
 }
 
@@ -120,6 +130,12 @@ func (l *loop) Remote(c *websocket.Conn) netip.AddrPort {
 		return p.remote()
 	}
 	return remote(fd)
+}
+
+// Local implements websocket.Loop.
+func (l *loop) Local(c *websocket.Conn) netip.AddrPort {
+	fd, _ := l.of(c)
+	return local(fd)
 }
 
 // Handle implements websocket.Loop.

@@ -121,7 +121,12 @@ func (s *running) wantBalanced() {
 
 // isZero reports whether nothing of any connection is left.
 func isZero(s Stats) bool {
-	return s.Connections == 0 && s.Paused == 0 && s.Busy == 0 && s.Timers == 0 && s.Entries == 0 && s.Buffered == 0
+	for _, r := range s.Routes {
+		if r.Connections != [States]int{} {
+			return false
+		}
+	}
+	return s.Backlog == 0 && s.Connections == 0 && s.Paused == 0 && s.Busy == 0 && s.Timers == 0 && s.Entries == 0 && s.Buffered == 0
 }
 
 // eventually waits until cond holds.

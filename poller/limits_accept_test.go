@@ -159,19 +159,60 @@ func TestMaxConnections(t *testing.T) {
 	}
 }
 
-// limits.md E2: who is refused gets a place for the time that takes, from a
-// small reserve; beyond that the connection is closed.
+// limits.md E2: who is refused gets a place for the time that takes, as far as
+// descriptors go; beyond that the connection is closed.
 func TestMaxConnectionsReserve(t *testing.T) {
 	t.Parallel()
-	s := start(t, map[string]websocket.Route{"/": echoing}, func(c *Config) { c.MaxConnections = 1 })
+	const held = 20
+	s := prepare(t, map[string]websocket.Route{"/": echoing}, func(c *Config) { c.MaxConnections = 1 })
+	if got, want := s.conf().refusals, descriptors()-reserve-1; got != want {
+		t.Errorf("got %d places for who is refused, want the %d that descriptors are left for", got, want)
+	}
+	s.conf().refusals = held
+	s.run()
 	s.dial("/").echo("the one")
-	for range reserve {
+	for range held {
 		s.connect() // and does not ask
 	}
-	s.until("the reserve taken", func(got Stats) bool { return got.Connections == 1+reserve })
+	s.until("the reserve taken", func(got Stats) bool { return got.Connections == 1+held })
 	s.connect().wantEOF()
-	if got := s.Stats().Refused[RefusedMaxConnections]; got != reserve+1 {
-		t.Errorf("got %d refused, want %d", got, reserve+1)
+	if got := s.Stats().Refused[RefusedMaxConnections]; got != held+1 {
+		t.Errorf("got %d refused, want %d", got, held+1)
+	}
+}
+
+// limits.md E2 at full size: half more clients than places. Who fits echoes, all
+// others get 503 although nobody makes room for them, and freed places are
+// usable within a second (ten, on a machine that does something else).
+func TestMaxConnectionsCrowd(t *testing.T) {
+	t.Parallel()
+	const places, more = 1000, 500
+	s := start(t, map[string]websocket.Route{"/": echoing}, func(c *Config) { c.MaxConnections = places })
+	var served []*client
+	for range places {
+		served = append(served, s.dial("/"))
+	}
+	for range more {
+		c := s.connect()
+		c.write([]byte(request("/"))) // and the client stays, for as long as it is let
+		if r, err := http.ReadResponse(c.r, nil); err != nil || r.StatusCode != 503 {
+			t.Fatalf("got %v, %v, want 503", r, err)
+		}
+	}
+	if got := s.Stats(); got.Refused[RefusedMaxConnections] != more || got.Rejected[websocket.RejectServer] != more {
+		t.Errorf("got refused %v, rejected %v, want %d for max_connections, server", got.Refused, got.Rejected, more)
+	}
+	for _, c := range served {
+		c.echo("unaffected")
+		c.Close()
+	}
+	begun := time.Now()
+	s.until("the places freed", func(got Stats) bool { return got.Closed[websocket.CauseEOF] == places })
+	for range places {
+		s.dial("/").echo("in a freed place")
+	}
+	if took := time.Since(begun); took > 10*time.Second {
+		t.Errorf("freed places were used after %s", took)
 	}
 }
 

@@ -179,8 +179,12 @@ func waitUnread(t *testing.T, fd, n int) {
 // blockLoop has the first loop do nothing until the channel is closed.
 func (s *running) blockLoop() chan struct{} {
 	s.t.Helper()
+	return s.block(s.loops[0])
+}
+
+func (s *running) block(l *loop) chan struct{} {
+	s.t.Helper()
 	blocked, release := make(chan struct{}), make(chan struct{})
-	l := s.loops[0]
 	err := l.mail.post(l, letter{kind: letterTask, task: func() {
 		close(blocked)
 		<-release

@@ -257,6 +257,7 @@ func (l *loop) adopt(fd int, verdict admission, from *listener) {
 	s := l.table.at(fd)
 	l.arm()
 	s.take(l.tag, l.tick)
+	l.rowOf(s)[StateHandshake]++
 	l.await(fd, s)
 	switch verdict {
 	case refusedFull:

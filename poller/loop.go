@@ -64,17 +64,18 @@ type loop struct {
 	queue     []place // connections that are to be read again
 	turns     []place // the part of the queue that has its turn
 	pool      pool
-	told      int // pool.out when it was last told to the others
+	told      int // pool.memory when it was last told to the others
 	listeners []*listener
 	lobby     []note // connections that have not upgraded, the oldest first; some have since, or have ended
 	draining  uint32 // tick at which draining began; 0: not draining
 	sweep     int    // next descriptor to be filed again for the drain
 	cutting   bool   // all connections were cut: so is who comes after
-	stats     Stats
+	stats     counters
 	names     []uint16 // numbers of the routes' patterns
 
 	// Shared.
 	mail      mailbox
+	inquiry   inquiry
 	held      atomic.Int64           // bytes of buffers in use, as last told
 	count     atomic.Int32           // connections, those handed over to it included
 	halfOpen  atomic.Int32           // those of them that have not upgraded
@@ -92,7 +93,7 @@ type place struct {
 func newLoop(s *Server, i int) (*loop, error) {
 	l := &loop{srv: s, table: s.table, tag: uint16(i + 1), tick: s.now(), buf: make([]byte, readBuffer), busys: make([]*busy, 1), timer: -1, wake: -1}
 	l.wheel.at, l.wheel.last = l.link, l.tick
-	l.pool.keep = s.conf().kept()
+	l.pool.regions.keep = s.conf().kept()
 	l.conn, l.names = websocket.NewConn(l, s.routes), s.name(s.routes)
 	l.conn.Inspect(l.inspect)
 	if s.access != nil {
@@ -125,6 +126,7 @@ func (l *loop) open() (err error) {
 // It returns the letters that nobody has read.
 func (l *loop) close() []letter {
 	unread := l.mail.close()
+	l.pool.regions.close()
 	if l.poll != nil {
 		_ = l.poll.Close()
 	}
@@ -142,7 +144,7 @@ func (l *loop) run() error {
 	l.own()
 	id := goroutine()
 	l.goroutine.Store(&id)
-	defer l.beat.Store(0)
+	defer l.leave()
 	err := l.poll.Polling(l.event)
 	if err == errors.ErrEngineShutdown {
 		return nil

@@ -62,6 +62,14 @@ func (m *mailbox) take() []letter {
 	return got
 }
 
+// end refuses letters from now on, unless there are any: then it reports false.
+func (m *mailbox) end() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = len(m.letters) == 0
+	return m.closed
+}
+
 // close refuses letters from now on, and returns those that nobody will read.
 func (m *mailbox) close() []letter {
 	m.mu.Lock()

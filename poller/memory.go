@@ -11,9 +11,12 @@ const (
 	heldStep = 64 << 10
 	// drawn is how many connections are compared when one has to go.
 	drawn = 5
-	// keepLarge is how much of large buffers a loop keeps, while they are used,
-	// when nothing bounds them all: fresh memory for each large message costs
-	// more than the message (bench/results has the record).
+	// evictions is how many connections one event may end at most, so that other
+	// events do not wait for it. It takes more than one when small buffers have to
+	// go for a large one.
+	evictions = 16
+	// keepLarge is how much of large buffers a loop keeps warm, while they are
+	// used, when nothing bounds them all.
 	keepLarge = 64 << 20
 )
 
@@ -26,18 +29,35 @@ func (c *Config) kept() int {
 	return keepLarge
 }
 
-// bound ends a connection when the buffers of all loops together are above
-// Config.MaxBuffered: of a few that hold some, drawn at random, the one that was
-// heard of longest ago. Which may be the one whose event this is.
+// bound gives back the memory of free buffers when that of all loops together is
+// above Config.MaxBuffered. If that is not enough it ends connections: each time,
+// of a few that hold buffers, drawn at random, the one that was heard of longest
+// ago. Which may be the one whose event this is.
 func (l *loop) bound() {
-	if d := l.pool.out - l.told; d < heldStep && d > -heldStep {
+	if d := l.pool.memory() - l.told; d < heldStep && d > -heldStep {
 		return
 	}
-	l.told = l.pool.out
-	l.held.Store(int64(l.told))
-	if most := l.srv.conf().MaxBuffered; most > 0 && l.srv.held() > most {
-		l.evict()
+	l.announce()
+	if !l.over() {
+		return
 	}
+	l.pool.regions.coolAll()
+	l.announce()
+	for n := 0; n < evictions && l.over() && l.evict(); n++ {
+		l.announce()
+	}
+}
+
+// over reports whether the buffers of all loops are above their bound.
+func (l *loop) over() bool {
+	most := l.srv.conf().MaxBuffered
+	return most > 0 && l.srv.held() > most
+}
+
+// announce tells the other loops how much memory this one's buffers have.
+func (l *loop) announce() {
+	l.told = l.pool.memory()
+	l.held.Store(int64(l.told))
 }
 
 // held is what the loops have told of their buffers, in bytes.
@@ -48,9 +68,9 @@ func (s *Server) held() (sum int64) {
 	return sum
 }
 
-// evict ends one connection that holds buffers. A close frame cannot pass a
-// backlog: who has one is cut.
-func (l *loop) evict() {
+// evict ends one connection that holds buffers, if there is any. A close frame
+// cannot pass a backlog: who has one is cut.
+func (l *loop) evict() bool {
 	var worst *busy
 	for start, n := rand.IntN(len(l.busys)), 0; n < len(l.busys); n++ {
 		b := l.busys[(start+n)%len(l.busys)]
@@ -65,14 +85,15 @@ func (l *loop) evict() {
 		}
 	}
 	if worst == nil {
-		return
+		return false
 	}
 	s := l.table.at(worst.fd)
 	if len(worst.out) > 0 {
 		l.cut(worst.fd, s, websocket.ErrTryLater)
-		return
+		return true
 	}
 	l.call(worst.fd, s, tryLater)
+	return true
 }
 
 func tryLater(*websocket.Conn) error { return websocket.ErrTryLater }

@@ -55,6 +55,9 @@ func (l *loop) settle(fd int, s *slot, t turn) {
 	}
 	if len(t.head)+len(t.out) > 0 {
 		l.backlog(fd, s, t.head, t.out)
+		if t.errno == unix.EINTR { // no event will come for it
+			l.requeue(fd, s)
+		}
 	}
 	l.conn.Sent()
 	if t.err != nil {
@@ -73,6 +76,7 @@ func (l *loop) settle(fd int, s *slot, t turn) {
 	if s.ws.Closing() {
 		if b = l.work(fd, s); b.until == 0 {
 			b.until = l.after(l.limits(s).CloseTimeout)
+			l.recount(s, b, StateClosing)
 		}
 	}
 	l.goOn(fd, s, t.more)
@@ -114,7 +118,7 @@ func (l *loop) upgraded(s *slot) {
 		s.opened = l.tick
 		l.stats.Upgrades++
 		l.halfOpen.Add(-1)
-		s.setName(l.names[s.ws.Route()])
+		l.countUpgrade(s)
 	case s.ws.Served():
 		s.opened = l.tick // the time until the next request begins
 	}
@@ -138,6 +142,7 @@ func (l *loop) backlog(fd int, s *slot, head, out []byte) {
 // marks compares the backlog with the water marks.
 func (l *loop) marks(s *slot, b *busy) {
 	n := len(b.out) - b.off
+	l.stats.Backlog += n - b.work.Backlog
 	b.work.Backlog = n
 	lim := l.limits(s)
 	was := b.full
@@ -152,8 +157,10 @@ func (l *loop) marks(s *slot, b *busy) {
 		if b.full {
 			l.stats.Paused++
 			l.stats.Pauses++
+			l.recount(s, b, StatePaused)
 		} else {
 			l.stats.Paused--
+			l.recount(s, b, StateOpen)
 		}
 	}
 }
@@ -162,7 +169,10 @@ func (l *loop) marks(s *slot, b *busy) {
 func (l *loop) drainOut(fd int, s *slot, b *busy) bool {
 	n, errno := send(fd, &b.out[b.off], len(b.out)-b.off)
 	switch {
-	case errno == unix.EAGAIN || errno == unix.EINTR:
+	case errno == unix.EINTR:
+		l.requeue(fd, s)
+		return !b.full
+	case errno == unix.EAGAIN:
 		return !b.full
 	case errno != 0:
 		l.finish(fd, s, websocket.ErrReset)
@@ -199,6 +209,7 @@ func (l *loop) failed(fd int, s *slot, err error) {
 	)
 	if errors.As(err, &refusal) {
 		l.stats.Rejected[refusal.Label]++
+		l.stats.Statuses[statusOf(refusal.Status)]++
 	}
 	l.report(err)
 	how := finLinger
@@ -231,6 +242,7 @@ func (l *loop) ending(fd int, s *slot, how fin, cause websocket.CloseError) {
 		return
 	}
 	b.fin, b.cause = how, cause
+	l.recount(s, b, StateClosing)
 	if len(b.out) == 0 {
 		l.conclude(fd, s, b)
 		return
@@ -247,9 +259,12 @@ func (l *loop) conclude(fd int, s *slot, b *busy) {
 		return
 	}
 	_ = unix.Shutdown(fd, unix.SHUT_WR)
+	b.linger, b.until = lingerBytes, l.after(lingerTime)
+	if b.fin == finHalf {
+		b.linger, b.until = halfBytes, l.after(halfTime)
+	}
 	l.Free(b.in)
 	b.in, b.whole, b.fin = nil, false, finNone
-	b.linger, b.until = lingerBytes, l.after(lingerTime)
 	l.discard(fd, s, b)
 }
 
@@ -284,10 +299,12 @@ func (l *loop) finish(fd int, s *slot, cause websocket.CloseError) {
 	counted, err := l.conn.Release(cause)
 	l.report(err)
 	l.stats.Closed[counted]++
+	l.rowOf(s)[l.counted(s)]--
 	l.dropTimers(s)
 	if b := l.busyOf(s); b != nil { // Route.Close may have made one
 		l.Free(b.in)
 		l.Free(b.out)
+		l.stats.Backlog -= b.work.Backlog
 		if b.full {
 			l.stats.Paused--
 		}

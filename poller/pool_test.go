@@ -9,14 +9,23 @@ import (
 // memoryAt is where a buffer's memory begins.
 func memoryAt(b []byte) *byte { return unsafe.SliceData(b) }
 
+// newPool is a pool that keeps 4 MiB of warm regions.
+func newPool(t *testing.T) *pool {
+	p := new(pool)
+	p.regions.keep = 4 << 20
+	t.Cleanup(p.regions.close)
+	return p
+}
+
 func TestPoolGivesRoom(t *testing.T) {
 	for _, tt := range []struct{ n, capacity int }{
 		{0, 64}, {1, 64}, {64, 64}, {65, 128}, {4096, 4096}, {4097, 8192},
-		{64 << 10, 64 << 10},
-		{64<<10 + 1, 72 << 10}, // above: rounded up by an eighth at most
+		{16 << 10, 16 << 10},
+		{16<<10 + 1, 20 << 10}, // above: rounded up to pages and by an eighth at most
+		{64 << 10, 64 << 10}, {64<<10 + 1, 72 << 10},
 		{1 << 20, 1 << 20}, {1<<20 + 1, 1<<20 + 1<<17},
 	} {
-		p := pool{keep: 4 << 20}
+		p := newPool(t)
 		b := p.get(tt.n)
 		if len(b) != 0 || cap(b) != tt.capacity {
 			t.Errorf("get(%d): length %d, capacity %d, want 0 and %d", tt.n, len(b), cap(b), tt.capacity)
@@ -35,7 +44,7 @@ func TestPoolGivesRoom(t *testing.T) {
 }
 
 func TestPoolTakesNothingBackForNil(t *testing.T) {
-	p := pool{keep: 4 << 20}
+	p := newPool(t)
 	p.put(nil)
 	if p.out != 0 {
 		t.Errorf("%d bytes are out", p.out)
@@ -46,7 +55,7 @@ func TestPoolTakesNothingBackForNil(t *testing.T) {
 // count is right, and what is kept stays within its bounds.
 func TestPoolModel(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	p := pool{keep: 4 << 20}
+	p := newPool(t)
 	out, bytes := map[*byte][]byte{}, 0
 	for range 20000 {
 		switch rng.IntN(10) {
@@ -63,7 +72,7 @@ func TestPoolModel(t *testing.T) {
 			bytes += cap(b)
 		case 9:
 			if rng.IntN(100) == 0 {
-				p.trim()
+				p.regions.trim()
 			}
 		default:
 			for k, b := range out {
@@ -76,7 +85,7 @@ func TestPoolModel(t *testing.T) {
 		if p.out != bytes {
 			t.Fatalf("%d bytes are out, want %d", p.out, bytes)
 		}
-		checkKept(t, &p)
+		checkKept(t, p)
 	}
 }
 
@@ -84,11 +93,14 @@ func TestPoolModel(t *testing.T) {
 func checkKept(t *testing.T, p *pool) {
 	t.Helper()
 	kept := 0
-	for _, b := range p.large {
-		kept += cap(b)
+	for size, s := range p.regions.sizes {
+		kept += size * len(s.warm)
+		if s.low > len(s.warm) {
+			t.Fatalf("size %d: low %d of %d", size, s.low, len(s.warm))
+		}
 	}
-	if kept != p.kept || kept > p.keep || p.low > len(p.large) {
-		t.Fatalf("keeps %d bytes in large buffers and says %d, bound %d; low %d of %d", kept, p.kept, p.keep, p.low, len(p.large))
+	if r := &p.regions; kept != r.kept || kept > r.keep {
+		t.Fatalf("keeps %d bytes in warm regions and says %d, bound %d", kept, r.kept, r.keep)
 	}
 	for i, free := range p.free {
 		class := i + smallest
@@ -100,7 +112,7 @@ func checkKept(t *testing.T, p *pool) {
 
 func TestPoolBoundsWhatItKeeps(t *testing.T) {
 	for _, size := range []int{64, 64 << 10, 1 << 20} {
-		p := pool{keep: 4 << 20}
+		p := newPool(t)
 		var all [][]byte
 		for range 5000 {
 			all = append(all, p.get(size))
@@ -114,40 +126,6 @@ func TestPoolBoundsWhatItKeeps(t *testing.T) {
 		if p.out != 0 {
 			t.Errorf("size %d: %d bytes are out", size, p.out)
 		}
-		checkKept(t, &p)
-	}
-}
-
-// TestPoolTrim: large buffers go once nobody has needed them between two trims.
-func TestPoolTrim(t *testing.T) {
-	const size = 1 << 20
-	p := pool{keep: 4 << 20}
-	a, b, c := p.get(size), p.get(size), p.get(size)
-	for _, x := range [][]byte{a, b, c} {
-		p.put(x)
-	}
-	p.trim() // they came back since the last one
-	if len(p.large) != 3 {
-		t.Fatalf("%d large buffers are kept after a burst, want 3", len(p.large))
-	}
-	p.put(p.get(size)) // one is in use now and then
-	p.trim()
-	if len(p.large) != 1 || p.kept != size {
-		t.Fatalf("%d large buffers of %d bytes are kept, want the one in use", len(p.large), p.kept)
-	}
-	p.trim()
-	if len(p.large) != 0 || p.kept != 0 {
-		t.Fatalf("%d large buffers of %d bytes are kept after a time without use", len(p.large), p.kept)
-	}
-}
-
-func TestPoolDoesNotGiveMuchMore(t *testing.T) {
-	p := pool{keep: 4 << 20}
-	p.put(p.get(4 << 20))
-	if b := p.get(1 << 20); cap(b) > 2<<20 {
-		t.Errorf("get(1 MiB) gave %d bytes", cap(b))
-	}
-	if len(p.large) != 1 {
-		t.Errorf("%d large buffers are kept, want the one that did not fit", len(p.large))
+		checkKept(t, p)
 	}
 }

@@ -66,11 +66,14 @@ func (s *Server) unused(last uint16) uint16 {
 func (s *Server) switchTo(routes *websocket.Routes) error {
 	names := s.name(routes)
 	answers := make(chan []uint16, len(s.loops))
-	s.each(func(l *loop) { answers <- l.reload(routes, names) })
+	asked := s.each(func(l *loop) { answers <- l.reload(routes, names) })
+	if asked == 0 {
+		return websocket.ErrGone
+	}
 	timer := time.NewTimer(cutTime)
 	defer timer.Stop()
 	inUse := []uint16{s.version}
-	for range s.loops {
+	for range asked {
 		select {
 		case versions := <-answers:
 			inUse = append(inUse, versions...)
@@ -89,7 +92,7 @@ func (s *Server) switchTo(routes *websocket.Routes) error {
 func (l *loop) reload(routes *websocket.Routes, names []uint16) []uint16 {
 	l.conn.Serve(routes)
 	l.names = names
-	l.pool.keep = l.srv.conf().kept()
+	l.pool.regions.keep = l.srv.conf().kept()
 	for _, ln := range l.listeners {
 		if err := ln.userTimeout(l.srv.conf().userTimeout()); err != nil {
 			l.srv.log.Warn("option not set on a listener", "addr", ln.addr, "err", err)

@@ -46,14 +46,15 @@ type Server struct {
 	starved   atomic.Int32  // listeners that are paused
 	serving   atomic.Int32  // listeners that are open: any of them may hand a connection to any loop
 	relief    atomic.Bool   // a descriptor was freed since
+	running   atomic.Bool   // Run has begun
+	draining  atomic.Bool   // the loops were told to end
 	once      sync.Once
 	err       error      // why the server failed
 	reloading sync.Mutex // guards version and inUse
 	version   uint16     // of the newest routes
 	inUse     []uint16   // versions that connections had at the last reload
-	mu        sync.Mutex // guards names, last and the closing of listeners
+	mu        sync.Mutex // guards names and the closing of listeners
 	names     []string   // patterns of all tables there were
-	last      Stats      // when the loops have ended
 }
 
 // New opens the listeners and makes the loops. Nothing is served until Run,
@@ -198,6 +199,7 @@ func (s *Server) Loops() int { return len(s.loops) }
 // cut. It returns nil after that, or why the server failed. No goroutine and no
 // descriptor is left.
 func (s *Server) Run(ctx context.Context) error {
+	s.running.Store(true)
 	var loops sync.WaitGroup
 	for _, l := range s.loops {
 		loops.Go(func() {
@@ -208,7 +210,6 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	go func() {
 		loops.Wait()
-		s.sumUp()
 		close(s.ended)
 	}()
 	var others sync.WaitGroup // end with the loops
@@ -233,6 +234,7 @@ func (s *Server) Run(ctx context.Context) error {
 
 // stop drains, and cuts what is left at the deadline.
 func (s *Server) stop() {
+	s.draining.Store(true)
 	s.each(func(l *loop) { l.beginDrain() })
 	deadline := make(<-chan time.Time) // never
 	if d := s.conf().DrainTimeout; d > 0 {
@@ -264,17 +266,6 @@ func (s *Server) wait(done <-chan struct{}) bool {
 // cutTime is how long loops, and jobs that run, may take to end after a cut.
 const cutTime = 5 * time.Second
 
-// sumUp keeps what the loops have counted, before anybody is told that they
-// have ended.
-func (s *Server) sumUp() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.loops {
-		own := l.snapshot()
-		s.last.add(&own)
-	}
-}
-
 // finish is what comes after the loops.
 func (s *Server) finish() {
 	s.close()
@@ -294,6 +285,7 @@ func (s *Server) finish() {
 
 // Cut ends all connections at once, and with them Run.
 func (s *Server) Cut() {
+	s.draining.Store(true)
 	s.each(func(l *loop) { l.cutAll() })
 }
 
@@ -305,35 +297,15 @@ func (s *Server) fail(err error) {
 	})
 }
 
-// each posts a task to every loop that still runs.
-func (s *Server) each(f func(*loop)) {
+// each posts a task to every loop that still runs, and returns how many those
+// are.
+func (s *Server) each(f func(*loop)) (n int) {
 	for _, l := range s.loops {
-		_ = l.mail.post(l, letter{kind: letterTask, task: func() { f(l) }})
-	}
-}
-
-// Stats adds up the counters of all loops. It asks each of them; one that is
-// blocked for longer than 100 ms is left out.
-func (s *Server) Stats() Stats {
-	answers := make(chan Stats, len(s.loops))
-	s.each(func(l *loop) { answers <- l.snapshot() })
-	timer := time.NewTimer(100 * time.Millisecond)
-	defer timer.Stop()
-	sum := Stats{LogSuppressed: s.suppressed(), LoopsAway: s.away.Load()}
-	for range s.loops {
-		select {
-		case one := <-answers:
-			sum.add(&one)
-		case <-s.ended:
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.last.LogSuppressed, s.last.LoopsAway = sum.LogSuppressed, sum.LoopsAway
-			return s.last
-		case <-timer.C:
-			return sum
+		if l.mail.post(l, letter{kind: letterTask, task: func() { f(l) }}) == nil {
+			n++
 		}
 	}
-	return sum
+	return n
 }
 
 // Each runs f on every open connection whose route has the pattern, each on its

@@ -3,6 +3,7 @@ package poller
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -308,7 +309,8 @@ func TestCloseRunsOnce(t *testing.T) {
 	}
 }
 
-// Stats answers while a loop is blocked, without it, and after the end.
+// Stats answers while a loop is blocked, with what that told last, and after the
+// end. What only grows never shrinks, and a loop's place in PerLoop is its own.
 func TestStats(t *testing.T) {
 	t.Parallel()
 	s := start(t, map[string]websocket.Route{"/": echoing}, nil)
@@ -317,11 +319,15 @@ func TestStats(t *testing.T) {
 	}
 	c := s.dial("/")
 	c.echo("one")
+	before := s.Stats()
 	release := s.blockLoop()
-	s.until("the other loop alone", func(got Stats) bool { return len(got.PerLoop) == 1 })
+	s.until("one loop is silent", func(got Stats) bool { return len(got.Silent) == 1 })
+	if got := s.Stats(); got.Accepted != 1 || got.Upgrades != 1 || !slices.Equal(got.PerLoop, before.PerLoop) {
+		t.Errorf("got %+v with a blocked loop, want it as before: %+v", got, before)
+	}
 	close(release)
 	c.Close()
-	s.until("both loops", func(got Stats) bool { return len(got.PerLoop) == 2 })
+	s.until("both loops", func(got Stats) bool { return got.Silent == nil && got.Connections == 0 })
 	s.stop()
 	if err := s.wait(); err != nil {
 		t.Fatal(err)
@@ -329,4 +335,43 @@ func TestStats(t *testing.T) {
 	if got := s.Stats(); got.Accepted != 1 || len(got.PerLoop) != 2 || !isZero(got) {
 		t.Errorf("got %+v after the end, want one accepted and nothing left", got)
 	}
+}
+
+// A loop that has drained before the others is still counted.
+func TestStatsWhileDraining(t *testing.T) {
+	t.Parallel()
+	s := start(t, map[string]websocket.Route{"/": echoing}, func(c *Config) { c.Loops, c.Drain = 3, 0 })
+	s.dial("/").Close()
+	s.until("it has ended", func(got Stats) bool { return got.Closed[websocket.CauseEOF] == 1 })
+	release := s.block(s.loops[1]) // which has no listener: the others can end
+	s.stop()
+	eventually(t, "two loops have ended", func() bool {
+		_, how := ask(s.Server, answerTime, func(*loop, func(bool)) {})
+		return slices.Equal(slices.Sorted(slices.Values(how)), []standing{silent, gone, gone})
+	})
+	if got := s.Stats(); got.Accepted != 1 || len(got.Silent) != 1 || len(got.PerLoop) != 3 {
+		t.Errorf("got %+v while one loop drains, want one accepted, one silent", got)
+	}
+	close(release)
+}
+
+// Questions that nobody answers do not pile up.
+func TestQuestionsAreBounded(t *testing.T) {
+	t.Parallel()
+	s := start(t, map[string]websocket.Route{"/": echoing}, func(c *Config) { c.Loops = 1 })
+	release := s.blockLoop()
+	for range 3 * questionsMost {
+		if _, how := ask(s.Server, 0, func(*loop, func(bool)) {}); how[0] != silent {
+			t.Fatalf("a blocked loop is %d", how[0])
+		}
+	}
+	l := s.loops[0]
+	l.mail.mu.Lock()
+	n := len(l.mail.letters)
+	l.mail.mu.Unlock()
+	if n != questionsMost {
+		t.Errorf("%d letters wait for a blocked loop, want %d", n, questionsMost)
+	}
+	close(release)
+	s.until("it answers", func(got Stats) bool { return got.Silent == nil })
 }

@@ -13,17 +13,30 @@ import (
 // scheduler hand-over: RawSyscall. An ordinary call costs 15–35 % more of the
 // server's time here (bench/results has the record), which is what this file
 // is allowed unsafe for. p is never empty.
+//
+// A test that is built with the tag inject has faults happen in them; without the
+// tag injecting is a constant, and nothing of that is compiled.
 
 // recv reads at most n bytes that the socket has to p; 0 at the end of the
 // stream. It and send take an address and a length because that lets them be
 // inlined: the stack is flat where the kernel is entered.
 func recv(fd int, p *byte, n int) (int, syscall.Errno) {
+	if injecting {
+		if errno := inject(callRecv, fd, &n); errno != 0 {
+			return -1, errno
+		}
+	}
 	r, _, e := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(p)), uintptr(n), 0, 0, 0)
 	return int(r), e
 }
 
 // send writes what the socket takes of the n bytes at p.
 func send(fd int, p *byte, n int) (int, syscall.Errno) {
+	if injecting {
+		if errno := inject(callSend, fd, &n); errno != 0 {
+			return -1, errno
+		}
+	}
 	r, _, e := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(p)), uintptr(n), unix.MSG_NOSIGNAL, 0, 0)
 	return int(r), e
 }
@@ -48,6 +61,11 @@ func (v *vector) set(p, q []byte) int {
 
 // readv reads into p and, when p is full, into q.
 func (v *vector) readv(fd int, p, q []byte) (n int, errno syscall.Errno) {
+	if injecting {
+		if p, q, errno = injectTwo(callRecv, fd, p, q); errno != 0 {
+			return -1, errno
+		}
+	}
 	k := v.set(p, q)
 	r, _, e := syscall.RawSyscall(unix.SYS_READV, uintptr(fd), uintptr(unsafe.Pointer(&v.iov[0])), uintptr(k))
 	v.iov = [2]unix.Iovec{}
@@ -56,6 +74,11 @@ func (v *vector) readv(fd int, p, q []byte) (n int, errno syscall.Errno) {
 
 // sendmsg writes p and then q with one call.
 func (v *vector) sendmsg(fd int, p, q []byte) (n int, errno syscall.Errno) {
+	if injecting {
+		if p, q, errno = injectTwo(callSend, fd, p, q); errno != 0 {
+			return -1, errno
+		}
+	}
 	v.msg.Iov = &v.iov[0]
 	v.msg.SetIovlen(v.set(p, q))
 	r, _, e := syscall.RawSyscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&v.msg)), unix.MSG_NOSIGNAL)
@@ -87,6 +110,15 @@ func unacked(fd int) int {
 // no longer knows it.
 func remote(fd int) netip.AddrPort {
 	sa, err := unix.Getpeername(fd)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return addrPort(sa)
+}
+
+// local is the address that the peer connected to.
+func local(fd int) netip.AddrPort {
+	sa, err := unix.Getsockname(fd)
 	if err != nil {
 		return netip.AddrPort{}
 	}

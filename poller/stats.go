@@ -1,27 +1,11 @@
 package poller
 
 import (
+	"slices"
 	"time"
 
 	"echogate/poller/websocket"
 )
-
-// Refused is why a connection was refused or accepting failed.
-type Refused uint8
-
-// The reasons, in the order of their counters.
-const (
-	RefusedAccept         Refused = iota // accept(2) failed
-	RefusedMaxConnections                // above the cap
-	RefusedPerAddress                    // above the cap of its address
-	RefusedHalfOpen                      // too many had not upgraded, and it was the oldest of them
-	Refusals                             // how many there are
-)
-
-// String returns the label used in counters.
-func (r Refused) String() string {
-	return [Refusals]string{"accept_error", "max_connections", "per_address", "half_open"}[r]
-}
 
 // Stats is a Server's counters, added up over its loops. The first group only
 // grows, the second is as of now.
@@ -30,7 +14,9 @@ type Stats struct {
 	Upgrades         uint64                    // 101s
 	Refused          [Refusals]uint64          // connections, by reason
 	Rejected         [websocket.Rejects]uint64 // requests, by reason
+	Statuses         [Statuses]uint64          // the same requests, by the status of the answer
 	Closed           [websocket.Causes]uint64  // connections, by cause
+	Timeouts         [Timeouts]uint64          // deadlines that passed
 	ForwardedIgnored uint64                    // requests of trusted proxies whose forwarding header could not be read
 	SendsRefused     uint64                    // sends by Handle that came too late or found the backlog full
 	Pauses           uint64                    // times that a backlog stopped reading
@@ -41,14 +27,47 @@ type Stats struct {
 	LoopsAway        uint64                    // times that a loop was away for longer than Config.LoopWarn
 	LogSuppressed    uint64                    // log lines that were left out, being too many
 
-	Connections int   // open
-	HalfOpen    int   // those of them that have not upgraded
-	PerLoop     []int // open, by loop
-	Paused      int   // connections not read because of their backlog
-	Busy        int   // connections with working state
-	Timers      int   // functions of Conn.After that wait
-	Entries     int   // in the timing wheels
-	Buffered    int   // bytes of buffers in use
+	Connections int          // open, those on their way to a loop included
+	HalfOpen    int          // those of them that have not upgraded
+	PerLoop     []int        // open, by loop
+	Routes      []RouteStats // connections by route and state; the first is before the upgrade
+	Paused      int          // connections not read because of their backlog
+	Busy        int          // connections with working state
+	Timers      int          // functions of Conn.After that wait
+	Entries     int          // in the timing wheels
+	Buffered    int          // bytes of buffers in use
+	Backlog     int          // bytes of output that sockets have not taken
+	Silent      []int        // loops that did not answer: their part is what they told last
+}
+
+// counters are a loop's own: of Stats, what is counted where it happens.
+type counters struct {
+	Stats
+	census census
+}
+
+// Stats adds up the counters of all loops. It asks each of them; of one that is
+// blocked for longer than 100 ms it takes what that told last, so that what only
+// grows does so.
+func (s *Server) Stats() Stats {
+	parts, how := ask(s, answerTime, func(l *loop, reply func(*counters)) { reply(l.tell()) })
+	sum := Stats{LogSuppressed: s.suppressed(), LoopsAway: s.away.Load(), Routes: s.routeStats()}
+	for i, l := range s.loops {
+		part := parts[i]
+		switch how[i] {
+		case gone:
+			last := l.snapshot()
+			part = &last
+		case silent:
+			sum.Silent = append(sum.Silent, i)
+			if part = l.inquiry.known.Load(); part == nil {
+				part = new(counters)
+			}
+		}
+		sum.add(&part.Stats)
+		sum.addCensus(part.census)
+	}
+	return sum
 }
 
 // LagBuckets is how many counters Stats.Lag has: one for each of LagBounds, and
@@ -90,6 +109,12 @@ func (s *Stats) add(o *Stats) {
 	for i, n := range o.Closed {
 		s.Closed[i] += n
 	}
+	for i, n := range o.Statuses {
+		s.Statuses[i] += n
+	}
+	for i, n := range o.Timeouts {
+		s.Timeouts[i] += n
+	}
 	s.ForwardedIgnored += o.ForwardedIgnored
 	s.SendsRefused += o.SendsRefused
 	s.Pauses += o.Pauses
@@ -109,11 +134,21 @@ func (s *Stats) add(o *Stats) {
 	s.Timers += o.Timers
 	s.Entries += o.Entries
 	s.Buffered += o.Buffered
+	s.Backlog += o.Backlog
+}
+
+// tell is the loop's counters as of now. While it does not answer Stats knows it
+// by them.
+func (l *loop) tell() *counters {
+	c := l.snapshot()
+	l.inquiry.known.Store(&c)
+	return &c
 }
 
 // snapshot is the loop's counters as of now.
-func (l *loop) snapshot() Stats {
+func (l *loop) snapshot() counters {
 	s := l.stats
+	s.census = slices.Clone(s.census)
 	s.Connections = int(l.count.Load())
 	s.HalfOpen = int(l.halfOpen.Load())
 	s.Busy = len(l.busys) - 1 - len(l.freeBusy)

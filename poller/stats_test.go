@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"fmt"
 	"reflect"
 	"testing"
 
@@ -46,6 +47,7 @@ func TestStatsAdd(t *testing.T) {
 			if want := []int{one.Connections, two.Connections}; !reflect.DeepEqual(sum.PerLoop, want) {
 				t.Errorf("PerLoop is %v, want %v", sum.PerLoop, want)
 			}
+		case "Silent", "Routes": // of the whole
 		case "MaxLag":
 			if sum.MaxLag != max(one.MaxLag, two.MaxLag) {
 				t.Errorf("MaxLag is %d of %d and %d", sum.MaxLag, one.MaxLag, two.MaxLag)
@@ -74,13 +76,38 @@ func checkSum(t *testing.T, name string, a, b, sum reflect.Value) {
 	}
 }
 
-func TestRefusedHasLabels(t *testing.T) {
+// TestLabels: every counter has a label of its own.
+func TestLabels(t *testing.T) {
+	checkLabels(t, Refusals)
+	checkLabels(t, Timeouts)
+	checkLabels(t, Statuses)
+	checkLabels(t, States)
+}
+
+func checkLabels[L interface {
+	~uint8
+	fmt.Stringer
+}](t *testing.T, n L) {
+	t.Helper()
 	seen := map[string]bool{}
-	for r := range Refusals {
-		if label := r.String(); label == "" || seen[label] {
-			t.Errorf("reason %d has the label %q", r, label)
+	for i := range n {
+		if label := i.String(); label == "" || seen[label] {
+			t.Errorf("%T %d has the label %q", i, i, label)
 		} else {
 			seen[label] = true
+		}
+	}
+}
+
+func TestStatusOf(t *testing.T) {
+	for _, tt := range []struct {
+		code  int
+		label string
+	}{
+		{400, "400"}, {404, "404"}, {426, "426"}, {418, "4xx"}, {499, "4xx"}, {500, "500"}, {501, "5xx"}, {505, "505"}, {599, "5xx"},
+	} {
+		if got := statusOf(tt.code).String(); got != tt.label {
+			t.Errorf("status %d counts as %s, want %s", tt.code, got, tt.label)
 		}
 	}
 }

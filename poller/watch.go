@@ -68,7 +68,7 @@ func (s *Server) look(l *loop, last *sight) {
 }
 
 // routeOf is the pattern of the connection that the loop is busy with; empty
-// before its upgrade.
+// before its request's path is known.
 func (s *Server) routeOf(l *loop) string {
 	slot := s.table.at(l.current())
 	if slot == nil || !slot.is(l) {

@@ -46,6 +46,10 @@ func Files() map[string]websocket.Response {
 	return all
 }
 
+// Page is a page that another package has made, answered as the console's are:
+// the same policy, and the same styles and scripts within its reach.
+func Page(body []byte) websocket.Response { return response("page.html", body) }
+
 // response makes a browser ask each time whether what it has is still good, and
 // the entity tag says so: a new version of the gateway on the same address is
 // seen at once, and an old one costs no bytes.

@@ -117,7 +117,7 @@ func closeFor(err error) CloseError {
 		panicked *PanicError
 	)
 	switch {
-	case errors.As(err, &end) && (end.Cause != CauseHandler || end.Code == 0 || validCode(end.Code)):
+	case errors.As(err, &end) && (end.Cause != CauseHandler || end.Code == 0 || ValidCode(end.Code)):
 		return end
 	case errors.As(err, &protocol):
 		return CloseError{Code: ws.StatusProtocolError, Reason: string(protocol), Cause: CauseProtocol}
@@ -156,7 +156,7 @@ func parseClose(p []byte) (CloseError, error) {
 		return CloseError{Peer: true, Cause: CausePeer}, nil
 	}
 	code := ws.StatusCode(binary.BigEndian.Uint16(p))
-	if !validCode(code) {
+	if !ValidCode(code) {
 		return CloseError{}, ErrBadClose
 	}
 	if !utf8.Valid(p[2:]) {
@@ -165,9 +165,9 @@ func parseClose(p []byte) (CloseError, error) {
 	return CloseError{Code: code, Reason: string(p[2:]), Peer: true, Cause: CausePeer}, nil
 }
 
-// validCode reports whether an endpoint may send code in a close frame: the
+// ValidCode reports whether an endpoint may send code in a close frame: the
 // registered ones (RFC 6455 §7.4.1, IANA for 1012–1014) and the ranges for
 // libraries and applications (§7.4.2). 1004, 1005, 1006 and 1015 never travel.
-func validCode(code ws.StatusCode) bool {
+func ValidCode(code ws.StatusCode) bool {
 	return code >= 1000 && code <= 1003 || code >= 1007 && code <= 1014 || code >= 3000 && code <= 4999
 }

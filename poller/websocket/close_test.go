@@ -65,7 +65,7 @@ var ends = []struct {
 func TestEnds(t *testing.T) {
 	for _, test := range ends {
 		t.Run(test.name, func(t *testing.T) {
-			var closed []string
+			var closed, gone []string
 			s, c := serve(websocket.Route{
 				Open: func(c *websocket.Conn) error {
 					c.After(time.Hour, func(*websocket.Conn) error { return errors.New("too late") })
@@ -83,6 +83,9 @@ func TestEnds(t *testing.T) {
 					}
 					closed = append(closed, fmt.Sprintf("%s %d %s", e.Cause, e.Code, e.Reason))
 				},
+				Gone: func(_ *websocket.Conn, counted websocket.Cause) {
+					gone = append(gone, fmt.Sprintf("%s after %d", counted, len(closed)))
+				},
 			})
 			test.do(s, c)
 			if got := c.Frames(); got != test.want {
@@ -93,6 +96,9 @@ func TestEnds(t *testing.T) {
 			}
 			if len(closed) != 1 || closed[0] != test.close {
 				t.Errorf("Close ran %d times: %q, want %q", len(closed), closed, test.close)
+			}
+			if !slices.Equal(gone, []string{test.cause.String() + " after 1"}) {
+				t.Errorf("Gone ran %d times: %q, want once, with %s, after Close", len(gone), gone, test.cause)
 			}
 		})
 	}
@@ -156,6 +162,10 @@ var panics = map[string]struct {
 	"Close": {websocket.Route{Message: func(c *websocket.Conn, _ ws.OpCode, _ []byte) error {
 		return c.Close(4000, "")
 	}, Close: func(*websocket.Conn, websocket.CloseError) { panic("boom") }}, `close 4000 ""`, 0},
+	"Gone": {websocket.Route{Message: func(c *websocket.Conn, _ ws.OpCode, _ []byte) error {
+		c.End(websocket.FIN)
+		return nil
+	}, Gone: func(*websocket.Conn, websocket.Cause) { panic("boom") }}, "", 1},
 }
 
 // F1: a panic in any callback costs that connection, with 1011, and nobody else
@@ -181,7 +191,7 @@ func TestPanics(t *testing.T) {
 			s.Advance(time.Second)
 			s.RunJobs()
 			var e *websocket.PanicError
-			if cause, ended := c.Ended(); !ended || name != "Message, closed" && name != "Close" && cause != websocket.CausePanic {
+			if cause, ended := c.Ended(); !ended || name != "Message, closed" && name != "Close" && name != "Gone" && cause != websocket.CausePanic {
 				t.Errorf("%s: ended %v, counted under %s", name, ended, cause)
 			}
 			if !errors.As(c.Err(), &e) || e.Value != "boom" || !strings.Contains(string(e.Stack), "close_test.go") {
@@ -297,6 +307,7 @@ func TestNoCloseWithoutUpgrade(t *testing.T) {
 		Message: echo,
 		Upgrade: func(*websocket.Conn, *websocket.Request) error { return websocket.Refuse(403, "no") },
 		Close:   func(*websocket.Conn, websocket.CloseError) { t.Error("Close ran") },
+		Gone:    func(*websocket.Conn, websocket.Cause) { t.Error("Gone ran") },
 	}})
 	if c := s.Dial("/"); c.Response().StatusCode != 403 {
 		t.Error(c.Response().Status)

@@ -43,6 +43,8 @@ type Conn struct {
 	older    map[uint16]*edition     // versions before routes that have connections
 	sides    []side
 	freeSide []uint32
+	notes    map[uint64][][2]string // by id, of the few that have some
+	noted    [][2]string            // of the connection that was released last
 	up       upgrader
 }
 
@@ -144,7 +146,7 @@ func (c *Conn) LimitsOf(st *State) *Limits {
 // sent in Message or Control, or by the answer of a job.
 func (c *Conn) Send(op ws.OpCode, p []byte) error {
 	if c.st.phase != phaseOpen {
-		return ErrGone
+		return c.divert(op, p)
 	}
 	if !c.inEvent && c.full() {
 		return ErrBacklog
@@ -155,7 +157,8 @@ func (c *Conn) Send(op ws.OpCode, p []byte) error {
 	return nil
 }
 
-// SendRaw sends bytes as they are: frames that the handler made itself.
+// SendRaw sends bytes as they are: frames that the handler made itself. They go
+// past Route.Sending.
 func (c *Conn) SendRaw(b []byte) error {
 	if c.st.phase == phaseEnded {
 		return ErrGone
@@ -172,7 +175,7 @@ func (c *Conn) SendRaw(b []byte) error {
 func (c *Conn) full() bool {
 	n := len(c.out)
 	if c.work != nil {
-		n += c.work.Backlog
+		n += c.work.Backlog + c.work.held
 	}
 	high := c.LimitsOf(c.st).HighWater
 	return high > 0 && n > high
@@ -219,7 +222,7 @@ func (c *Conn) Flush() error { return c.loop.Flush(c) }
 // Code 0 sends one without a body. It does nothing on a connection that is
 // closing already, and fails for a code that must not travel (RFC 6455 §7.4).
 func (c *Conn) Close(code ws.StatusCode, reason string) error {
-	if code != 0 && !validCode(code) {
+	if code != 0 && !ValidCode(code) {
 		return fmt.Errorf("websocket: close code %d must not be sent", code)
 	}
 	return c.Shut(CloseError{Code: code, Reason: reason})
@@ -227,8 +230,11 @@ func (c *Conn) Close(code ws.StatusCode, reason string) error {
 
 // Shut is Close for e; the connection is counted under its Cause.
 func (c *Conn) Shut(e CloseError) error {
-	if c.st.phase != phaseOpen {
+	if !c.st.Open() {
 		return ErrGone
+	}
+	if later := c.parting(e); later && e.Cause == CauseHandler || !c.st.Open() {
+		return nil
 	}
 	c.out = appendClose(c.spill(), e.Code, e.Reason)
 	c.closing(e.Cause)
@@ -329,6 +335,9 @@ func (c *Conn) Use(r *Route) {
 	own.Limits = r.Limits.or(c.rt.Limits)
 	c.aside().route = &own
 	c.rt = &own
+	if c.st.Open() {
+		c.st.phase = own.phase()
+	}
 }
 
 // Attach keeps v for the connection's life; Value returns it, nil when nothing

@@ -165,3 +165,24 @@ func ExampleHandle_Send() {
 	// text "hello, Ann"
 	// close 4001 "nobody is there"
 }
+
+// What a handler knows of a connection stands in the access log's line of it.
+// Gone is the last that it hears, whoever ended the connection.
+func ExampleConn_Note() {
+	visit := websocket.Route{
+		Upgrade: func(c *websocket.Conn, r *websocket.Request) error {
+			room, _ := r.Query("room")
+			c.Note("room", room)
+			return nil
+		},
+		Message: func(*websocket.Conn, ws.OpCode, []byte) error { return nil },
+		Gone:    func(c *websocket.Conn, why websocket.Cause) { c.Note("left", why.String()) },
+	}
+
+	s := websockettest.NewServer(map[string]websocket.Route{"/visit": visit})
+	c := s.Dial("/visit?room=blue")
+	c.Hangup(websocket.ErrEOF)
+	fmt.Println(c.Notes())
+	// Output:
+	// [[room blue] [left eof]]
+}

@@ -17,6 +17,7 @@ type fakeLoop struct {
 	alloced int    // bytes asked for in all
 	flushed []byte // what left by Flush
 	ended   []End
+	found   int // index of the route that the last request was for
 }
 
 func (l *fakeLoop) Now() time.Duration { return l.now }
@@ -32,6 +33,8 @@ func (l *fakeLoop) Free(b []byte) {
 		l.buffers--
 	}
 }
+
+func (l *fakeLoop) Found(_ *Conn, route int) { l.found = route }
 
 func (l *fakeLoop) Work(*Conn) *Work {
 	l.works++

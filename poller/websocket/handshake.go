@@ -85,15 +85,19 @@ func (c *Conn) handshake(in []byte) (n int, err error) {
 		c.st.flags &^= flagServed // the next request has begun
 		return 0, nil
 	}
-	if err := c.answer(&u.request); err != nil {
+	switch err := c.answer(&u.request); err {
+	case error(errWait):
+		c.stopped = true // it is given again when the wait is over
+		return 0, nil
+	default:
 		return n, err
 	}
-	return n, nil
 }
 
 // answer decides on a request whose head is whole.
 func (c *Conn) answer(r *Request) error {
 	u := &c.up
+	r.conn = c
 	if c.inspect != nil {
 		c.inspect(c, r)
 	}
@@ -111,6 +115,7 @@ func (c *Conn) answer(r *Request) error {
 	if i < 0 {
 		return c.refuse(errPath)
 	}
+	c.loop.Found(c, i)
 	r.route = &c.routes.list[i]
 	if r.plain() {
 		return c.serve(r)
@@ -143,6 +148,9 @@ func (c *Conn) serve(r *Request) error {
 func (c *Conn) upgrade(r *Request) error {
 	defer c.up.forget()
 	if err := c.consider(r); err != nil {
+		if err == errWait {
+			return err
+		}
 		return c.refuse(err)
 	}
 	if c.st.phase == phaseEnded { // Upgrade has called End: nothing is answered
@@ -155,7 +163,7 @@ func (c *Conn) upgrade(r *Request) error {
 	}
 	c.st.flags = c.st.flags&^flagServed | flagUpgraded
 	c.users++
-	c.st.phase = phaseOpen
+	c.st.phase = c.rt.phase()
 	if c.rt.Open == nil {
 		return nil
 	}
@@ -191,7 +199,7 @@ func (c *Conn) consider(r *Request) *Refusal {
 			return refusalOf(err)
 		}
 	}
-	if !c.rt.websocket() {
+	if !c.rt.websocket() && c.st.phase != phaseEnded {
 		return errNoSocket
 	}
 	return nil

@@ -18,6 +18,9 @@ type Loop interface {
 	// one back. Large ones are not kept.
 	Alloc(n int) []byte
 	Free(b []byte)
+	// Found tells which route a request is for, by its index among the patterns,
+	// before any of the route's functions runs.
+	Found(c *Conn, route int)
 	// Work gives the connection its working state, which lasts until the event
 	// in which it is Empty.
 	Work(c *Conn) *Work
@@ -35,6 +38,8 @@ type Loop interface {
 	End(c *Conn, how End)
 	// Remote is the peer's address; zero when the kernel no longer knows it.
 	Remote(c *Conn) netip.AddrPort
+	// Local is the address that the peer connected to.
+	Local(c *Conn) netip.AddrPort
 	// Handle names the connection to other goroutines.
 	Handle(c *Conn) Handle
 
@@ -48,8 +53,9 @@ type Loop interface {
 type End uint8
 
 const (
-	FIN   End = iota // TCP's orderly end, after what waits has been sent
-	Reset            // at once, with a TCP RST
+	FIN       End = iota // TCP's orderly end, after what waits has been sent
+	Reset                // at once, with a TCP RST
+	HalfClose            // as FIN, but the peer may go on sending: it is read, and dropped, for a minute
 )
 
 // A Timer is a function that waits to run on its connection. The zero Timer

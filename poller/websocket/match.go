@@ -25,6 +25,11 @@ type compiled struct {
 	own      Limits // as the Route has them
 	pattern  string
 	segments []segment // nil: exact
+
+	// Of an alias: the path that it stands for, its route's segments, the query.
+	to         []byte
+	toSegments []segment
+	query      []byte
 }
 
 // A segment of a pattern is what stands between two slashes.
@@ -50,7 +55,7 @@ func Compile(routes map[string]Route) (*Routes, error) {
 	if len(routes) > math.MaxUint16 {
 		return nil, fmt.Errorf("websocket: %d routes, at most %d are possible", len(routes), math.MaxUint16)
 	}
-	t := &Routes{exact: make(map[string]int, len(routes))}
+	t := &Routes{}
 	shapes := make(map[string]string)
 	for pattern, r := range routes {
 		segments, err := parsePattern(pattern)
@@ -65,7 +70,7 @@ func Compile(routes map[string]Route) (*Routes, error) {
 			return nil, fmt.Errorf("websocket: routes %q and %q match the same paths", min(pattern, other), max(pattern, other))
 		}
 		shapes[shape] = pattern
-		t.list = append(t.list, compiled{r, r.Limits, pattern, segments})
+		t.list = append(t.list, compiled{route: r, own: r.Limits, pattern: pattern, segments: segments})
 	}
 	t.index()
 	return t.With(0, Limits{}, 0), nil
@@ -74,6 +79,7 @@ func Compile(routes map[string]Route) (*Routes, error) {
 // index sorts the list and makes what is looked up.
 func (t *Routes) index() {
 	slices.SortFunc(t.list, func(a, b compiled) int { return strings.Compare(a.pattern, b.pattern) })
+	t.exact, t.loose = make(map[string]int, len(t.list)), nil
 	for i := range t.list {
 		if t.list[i].segments == nil {
 			t.exact[t.list[i].pattern] = i

@@ -302,7 +302,7 @@ func (c *Conn) control(in []byte, at, n int) (int, error) {
 
 // flooded counts a control frame against the budget of its window.
 func (c *Conn) flooded() bool {
-	if c.st.phase != phaseOpen {
+	if !c.st.Open() {
 		return false // control holds the cause; the close timeout is the bound
 	}
 	if c.st.control < math.MaxUint16 {
@@ -315,7 +315,7 @@ func (c *Conn) flooded() bool {
 // Window begins a new window of the control-frame budget, 10 s long by the
 // mover's clock.
 func (s *State) Window() {
-	if s.phase == phaseOpen {
+	if s.Open() {
 		s.control = 0
 	}
 }
@@ -323,7 +323,7 @@ func (s *State) Window() {
 // pingPong answers a ping with its payload (RFC 6455 §5.5.3) and is content
 // with any pong.
 func (c *Conn) pingPong(op ws.OpCode, p []byte) error {
-	if c.st.phase != phaseOpen {
+	if !c.st.Open() {
 		return nil
 	}
 	if c.rt.Control != nil {
@@ -331,7 +331,7 @@ func (c *Conn) pingPong(op ws.OpCode, p []byte) error {
 			return c.handled(err)
 		}
 	}
-	if op == ws.OpPing && c.st.phase == phaseOpen {
+	if op == ws.OpPing && c.st.Open() {
 		return c.Send(ws.OpPong, p)
 	}
 	return nil
@@ -358,7 +358,7 @@ func (c *Conn) closeFrame(p []byte) error {
 			return nil
 		}
 	}
-	if c.st.phase == phaseOpen {
+	if c.st.Open() {
 		_ = c.Send(ws.OpClose, p)
 	}
 	return e

@@ -56,8 +56,8 @@ func (c *Conn) take(in []byte) (n int, err error) {
 		}
 	}
 	for n < len(in) {
-		if c.st.phase == phaseEnded {
-			return len(in), nil
+		if c.st.phase > phaseOpen {
+			return c.uncommon(in, n)
 		}
 		if c.stopped = c.stopped || c.mustStop(); c.stopped {
 			return n, nil
@@ -103,8 +103,10 @@ func (c *Conn) fail(err error) (ended error) {
 		return err
 	}
 	e := closeFor(err)
-	if c.st.phase == phaseOpen && !e.Peer && e.Code != ws.StatusAbnormalClosure {
-		c.out = appendClose(c.spill(), e.Code, e.Reason)
+	if c.st.Open() && !e.Peer && e.Code != ws.StatusAbnormalClosure {
+		if err = c.lastWord(e, err); c.st.Open() {
+			c.out = appendClose(c.spill(), e.Code, e.Reason)
+		}
 	}
 	if c.st.phase != phaseClosing {
 		c.st.control = uint16(e.Cause)
@@ -129,7 +131,7 @@ func (c *Conn) handled(err error) error {
 	if !errors.As(err, &e) || e.Cause != CauseHandler || e.Peer {
 		return err
 	}
-	if c.st.phase != phaseOpen {
+	if !c.st.Open() {
 		return nil // it had closed already
 	}
 	return c.Close(e.Code, e.Reason)

@@ -1,27 +1,41 @@
 package websocket
 
-import "runtime/debug"
+import "errors"
 
 // Release ends the protocol's part of a connection whose transport has ended,
-// or is about to: Route.Close runs if it has not, memory is given back. It
-// returns what the connection is to be counted under: the cause of the close
-// frame that was sent, if one was and was not left unanswered, else cause. A
-// panic in Route.Close is returned. The mover calls it once.
+// or is about to: Route.Close runs if it has not, then Route.Gone, and memory is
+// given back. It returns what the connection is to be counted under: the cause
+// of the close frame that was sent, if one was and was not left unanswered, else
+// cause. A panic in Route.Close or Route.Gone is returned. The mover calls it
+// once.
 func (c *Conn) Release(cause CloseError) (counted Cause, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{v, debug.Stack()}
-		}
-		c.drop()
-		c.retire()
-	}()
 	counted = cause.Cause
 	if c.st.phase >= phaseClosing && counted != CauseCloseTimeout {
 		counted = Cause(c.st.control)
 	}
 	c.st.phase = phaseEnded
+	err = errors.Join(c.over(cause), c.gone(counted))
+	c.unnote()
+	c.drop()
+	c.retire()
+	return counted, err
+}
+
+// over runs Route.Close unless it has run.
+func (c *Conn) over(cause CloseError) (err error) {
+	defer c.recovered(&err)
 	c.closed(cause)
-	return counted, nil
+	return nil
+}
+
+// gone runs Route.Gone, also when Route.Close has panicked.
+func (c *Conn) gone(counted Cause) (err error) {
+	if c.st.flags&flagUpgraded == 0 || c.rt.Gone == nil {
+		return nil
+	}
+	defer c.recovered(&err)
+	c.rt.Gone(c, counted)
+	return nil
 }
 
 // drop gives back all memory of the connection.

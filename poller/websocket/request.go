@@ -1,6 +1,10 @@
 package websocket
 
-import "bytes"
+import (
+	"bytes"
+	"iter"
+	"net/netip"
+)
 
 // A Request is the view of one request's head: slices of the loop's buffer,
 // dead when the handler returns. What it returns as a string is a copy.
@@ -22,6 +26,8 @@ type Request struct {
 	// What the target says; path is of the loop's own memory when it had escapes.
 	path, query []byte
 	route       *compiled
+
+	conn *Conn
 }
 
 // Method is GET or HEAD.
@@ -45,6 +51,13 @@ func (r *Request) RawQuery() string { return string(r.query) }
 // one, else the Host header's.
 func (r *Request) Host() string { return string(r.host) }
 
+// Remote is the peer's address, Local the one that it connected to; zero when
+// the kernel no longer knows it, and for what has no IP address.
+func (r *Request) Remote() netip.AddrPort { return r.conn.loop.Remote(r.conn) }
+
+// Local is the address that the peer connected to.
+func (r *Request) Local() netip.AddrPort { return r.conn.loop.Local(r.conn) }
+
 // Pattern is the pattern of the route that was found.
 func (r *Request) Pattern() string {
 	if r.route == nil {
@@ -59,8 +72,11 @@ func (r *Request) Param(name string) string {
 	if r.route == nil {
 		return ""
 	}
-	rest := r.path
-	for _, s := range r.route.segments {
+	rest, segments := r.path, r.route.segments
+	if r.route.to != nil { // an alias: its parameters are those of what it stands for
+		rest, segments = r.route.to, r.route.toSegments
+	}
+	for _, s := range segments {
 		var v []byte
 		if v, rest, _ = cutSegment(rest, s.kind); s.kind != literal && s.text == name {
 			return string(v)
@@ -108,11 +124,26 @@ func (r *Request) Query(name string) (value string, ok bool) {
 	return value, ok
 }
 
-// Queries calls f with every query parameter, in order, until f returns false.
-// They are decoded as a form is: plus is a space, and a percent sign that begins
-// no escape stands for itself.
+// Queries calls f with every query parameter, in order, until f returns false:
+// the client's own, then those of the alias that it asked for. They are decoded
+// as a form is: plus is a space, and a percent sign that begins no escape stands
+// for itself.
 func (r *Request) Queries(f func(name, value string) bool) {
-	for rest := r.query; len(rest) > 0; {
+	if !queries(r.query, f) || r.route == nil {
+		return
+	}
+	queries(r.route.query, f)
+}
+
+// Queries is a sequence of the parameters in the text of a query, read as
+// Request.Queries reads one.
+func Queries(query string) iter.Seq2[string, string] {
+	return func(f func(name, value string) bool) { queries([]byte(query), f) }
+}
+
+// queries reports whether f wants more.
+func queries(rest []byte, f func(name, value string) bool) bool {
+	for len(rest) > 0 {
 		var pair []byte
 		pair, rest, _ = bytes.Cut(rest, []byte{'&'})
 		if len(pair) == 0 {
@@ -120,9 +151,10 @@ func (r *Request) Queries(f func(name, value string) bool) {
 		}
 		name, value, _ := bytes.Cut(pair, []byte{'='})
 		if !f(formDecode(name), formDecode(value)) {
-			return
+			return false
 		}
 	}
+	return true
 }
 
 func formDecode(v []byte) string {

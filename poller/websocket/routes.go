@@ -28,11 +28,28 @@ type Route struct {
 	// Close runs once for each connection that got its 101, when its frames
 	// end. Nothing can be sent any more.
 	Close func(c *Conn, cause CloseError)
+	// Gone runs once for each connection that got its 101, after Close, when
+	// its transport ends: with what the connection is counted under.
+	Gone func(c *Conn, counted Cause)
 	// HTTP answers a plain GET or HEAD request. nil: 426 on a path that has a
 	// Message, Open or Head function.
 	HTTP func(w *Response, r *Request) error
 	// Head appends raw bytes that are sent instead of the 101.
 	Head func(c *Conn, r *Request, out []byte) []byte
+
+	// Wire sees the bytes behind the handshake as each read brought them, before
+	// they are taken as frames, and says how many of them may be taken now: at
+	// least 1. The others are given again once what was sent meanwhile has left.
+	// b must not be changed or kept.
+	Wire func(c *Conn, b []byte) (n int, err error)
+	// Sending gets what Send would send, the answers to control frames and our
+	// own pings included. Nothing is sent but what it sends, with Send while it
+	// runs, or later with Pass and PassRaw.
+	Sending func(c *Conn, op ws.OpCode, p []byte) error
+	// Closing runs before a close frame of ours is sent, while Send still sends.
+	// True puts off a close that a handler began (e.Cause is CauseHandler), which
+	// Conn.Close may then begin again; no other can be.
+	Closing func(c *Conn, e CloseError) (later bool)
 
 	// Protocols are the subprotocols it speaks; the first of the client's that
 	// is among them is chosen ("*": whatever comes first). Strict refuses an

@@ -23,6 +23,7 @@ type phase uint8
 const (
 	phaseHTTP    phase = iota // waiting for a request
 	phaseOpen                 // frames
+	phaseHooked               // frames, of a Route with Wire, Sending or Closing
 	phaseClosing              // our close frame is sent, the peer's is awaited
 	phaseEnded                // nothing is read or sent any more
 )
@@ -46,8 +47,9 @@ func (s *State) Upgraded() bool { return s.flags&flagUpgraded != 0 }
 // Route is the index of the connection's route among its table's patterns.
 func (s *State) Route() int { return int(s.route) }
 
-// Open reports whether data may be sent.
-func (s *State) Open() bool { return s.phase == phaseOpen }
+// Open reports whether data may be sent. It is one comparison: a phase below
+// phaseOpen wraps round.
+func (s *State) Open() bool { return s.phase-phaseOpen <= phaseHooked-phaseOpen }
 
 // Closing reports whether our close frame waits for the peer's.
 func (s *State) Closing() bool { return s.phase == phaseClosing }
@@ -87,8 +89,11 @@ func (s *State) Served() bool { return s.flags&flagServed != 0 }
 type Work struct {
 	Backlog int // bytes of output that the socket has not taken; kept by the mover
 
-	scanned int // bytes of a request's head that hold no blank line
-	done    int // payload bytes of the kept frame that are unmasked already
+	scanned int  // bytes of a request's head that hold no blank line
+	done    int  // payload bytes of the kept frame that are unmasked already
+	seen    int  // bytes of the kept input that Route.Wire has been shown
+	held    int  // bytes that Conn.Hold has copied and Conn.Free has not taken back
+	waited  bool // Conn.Wait has put the handshake off
 
 	message   []byte        // headroom and payload of a message in memory of its own; nil before its first byte
 	began     time.Duration // when the message began
@@ -102,11 +107,13 @@ type Work struct {
 
 // Empty reports whether nothing is unfinished.
 func (w *Work) Empty() bool {
-	return w.Backlog == 0 && w.scanned == 0 && w.done == 0 && w.message == nil && !w.inMessage && w.left == 0
+	return w.Backlog == 0 && w.scanned == 0 && w.done == 0 && w.message == nil && !w.inMessage && w.left == 0 &&
+		w.seen == 0 && w.held == 0 && !w.waited
 }
 
-// Holds reports whether a message is under assembly in memory of its own.
-func (w *Work) Holds() bool { return w.message != nil }
+// Holds reports whether a message is under assembly in memory of its own, or
+// output is kept back.
+func (w *Work) Holds() bool { return w.message != nil || w.held > 0 }
 
 // Began is when the message under way began; false when none is.
 func (w *Work) Began() (time.Duration, bool) { return w.began, w.inMessage || w.left > 0 || w.done > 0 }

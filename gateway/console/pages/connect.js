@@ -1,9 +1,15 @@
 // The connection's section: where to connect, and how to close.
 
 import {$, attempt, chosen, onSubmit} from "/console/forms.js";
+import {bindPicker} from "/console/picker.js";
+
+const origin = `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}`;
 
 export function bindConnect(connection) {
-  $("url").value = `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/echo`;
+  const fill = () => ($("url").value = origin + (location.hash.startsWith("#/") ? location.hash.slice(1) : "/echo"));
+  fill();
+  addEventListener("hashchange", fill); // other pages link to /#/path
+  bindPicker(origin, (url) => ($("url").value = url));
   onSubmit($("connect"), () => connect(connection));
   onSubmit($("close"), () => close(connection));
   $("binary-type").addEventListener("change", () => (connection.binaryType = chosen("binary-type")));

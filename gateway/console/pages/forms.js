@@ -26,3 +26,10 @@ export function attempt(field, action) {
     field.form.addEventListener("input", () => field.setCustomValidity(""), {once: true});
   }
 }
+
+// confirm says on a button that its copy was made, or was not.
+export async function confirm(button, copied) {
+  const name = (button.dataset.name ??= button.textContent);
+  button.textContent = await copied.then(() => "Copied", () => "Refused");
+  setTimeout(() => (button.textContent = name), 1500);
+}

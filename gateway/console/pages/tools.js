@@ -1,7 +1,7 @@
 // The tools of the log.
 
 import {copy, download} from "/console/export.js";
-import {$} from "/console/forms.js";
+import {$, confirm} from "/console/forms.js";
 import {asJSON, asText} from "/console/journal.js";
 
 export function bindTools(journal, list, detail, view) {
@@ -31,11 +31,4 @@ export function bindTools(journal, list, detail, view) {
     list.select(null);
     $("log").focus();
   });
-}
-
-// confirm says on a button that its copy was made, or was not.
-async function confirm(button, copied) {
-  const name = (button.dataset.name ??= button.textContent);
-  button.textContent = await copied.then(() => "Copied", () => "Refused");
-  setTimeout(() => (button.textContent = name), 1500);
 }

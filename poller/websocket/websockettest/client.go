@@ -33,6 +33,7 @@ type Client struct {
 	fin   bool // a handler has called End
 	err   error
 	cause websocket.Cause
+	notes [][2]string
 }
 
 // A Frame is one that the client got.
@@ -174,6 +175,12 @@ func (c *Client) Ended() (cause websocket.Cause, ended bool) {
 func (c *Client) Err() error {
 	c.server.settle()
 	return c.err
+}
+
+// Notes are what Conn.Note has said of the connection, once it has ended.
+func (c *Client) Notes() [][2]string {
+	c.server.settle()
+	return c.notes
 }
 
 // Idle reports whether nothing of the connection is unfinished.

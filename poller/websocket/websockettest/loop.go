@@ -32,6 +32,9 @@ func (l loop) Free(b []byte) {
 	}
 }
 
+// Found implements websocket.Loop: nobody watches.
+func (l loop) Found(*websocket.Conn, int) {}
+
 func (l loop) client(c *websocket.Conn) *Client { return l.clients[c.ID()] }
 
 // Work implements websocket.Loop.
@@ -85,6 +88,9 @@ func (l loop) End(c *websocket.Conn, _ websocket.End) { l.client(c).fin = true }
 
 // Remote implements websocket.Loop.
 func (l loop) Remote(*websocket.Conn) netip.AddrPort { return l.Server.Remote }
+
+// Local implements websocket.Loop.
+func (l loop) Local(*websocket.Conn) netip.AddrPort { return l.Server.Local }
 
 // Handle implements websocket.Loop.
 func (l loop) Handle(c *websocket.Conn) websocket.Handle {
@@ -243,6 +249,7 @@ func (s *Server) finish(c *Client, why websocket.CloseError) {
 		c.err = errors.Join(c.err, err)
 	}
 	c.cause, c.work, c.kept = counted, nil, nil
+	c.notes = s.conn.Noted()
 	s.timers = slices.DeleteFunc(s.timers, func(t timer) bool { return t.conn == c })
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -18,6 +18,8 @@ type Server struct {
 	// Remote is the address that every client comes from. It is one of those
 	// that RFC 5737 keeps for examples until it is set.
 	Remote netip.AddrPort
+	// Local is the address that they connect to, another of those.
+	Local netip.AddrPort
 
 	conn    *websocket.Conn
 	clients []*Client // by ID; the first is never used
@@ -56,7 +58,11 @@ func NewServer(table map[string]websocket.Route) *Server {
 	if err != nil {
 		panic(err)
 	}
-	s := &Server{Remote: netip.MustParseAddrPort("192.0.2.1:1234"), clients: make([]*Client, 1)}
+	s := &Server{
+		Remote:  netip.MustParseAddrPort("192.0.2.1:1234"),
+		Local:   netip.MustParseAddrPort("192.0.2.2:80"),
+		clients: make([]*Client, 1),
+	}
 	s.conn = websocket.NewConn(loop{s}, routes)
 	return s
 }

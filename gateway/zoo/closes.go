@@ -1,0 +1,32 @@
+package zoo
+
+// closes are the animals that close wrongly, or strangely.
+var closes = []Animal{
+	{Name: "close-1-byte", Section: "5.5.1", Does: "a close frame of one byte: half a code",
+		Must: mustFail, Fits: failsFrame, frames: []string{"\x88\x01\x03"}, ending: closed},
+	{Name: "close-1005", Section: "7.4.1", Does: "the close code 1005, which stands for none",
+		Must: mustFail, Fits: failsFrame, frames: []string{"\x88\x02\x03\xed"}, ending: closed},
+	{Name: "close-1006", Section: "7.4.1", Does: "the close code 1006, which stands for no close frame",
+		Must: mustFail, Fits: failsFrame, frames: []string{"\x88\x02\x03\xee"}, ending: closed},
+	{Name: "close-1015", Section: "7.4.1", Does: "the close code 1015, which stands for a failure of TLS",
+		Must: mustFail, Fits: failsFrame, frames: []string{"\x88\x02\x03\xf7"}, ending: closed},
+	{Name: "close-999", Section: "7.4.2", Does: "the close code 999: none below 1000 is used",
+		Must: mustFail, Fits: failsFrame, frames: []string{"\x88\x02\x03\xe7"}, ending: closed},
+	{Name: "close-5000", Section: "7.4.2", Does: "the close code 5000: none above 4999 has a meaning",
+		Must: "fail the connection, or answer: the RFC does not forbid the range",
+		Fits: []Outcome{Failed, Closed1002, Closed1000, ClosedNone, Broke}, frames: []string{"\x88\x02\x13\x88"}, ending: closed},
+	{Name: "close-reason-utf8", Section: "5.5.1", Does: "a close reason that is not UTF-8",
+		Must: mustFail, Fits: failsReason, frames: []string{"\x88\x06\x03\xe8by\xffe"}, ending: closed},
+	{Name: "close-empty", Section: "7.1.5", Does: "a close frame without a code",
+		Must: "answer with a close frame; the code seen is 1005", Fits: []Outcome{ClosedNone, Closed1000},
+		frames: []string{"\x88\x00"}, ending: closed},
+	{Name: "close-then-data", Section: "5.5.1", Does: "a message behind the close frame",
+		Must: mustAnswer + ", and not deliver the message", Fits: answers, frames: []string{"\x88\x02\x03\xe8\x81\x05hello"}, ending: closed},
+	{Name: "close-twice", Section: "5.5.1", Does: "two close frames, 1000 and 1001",
+		Must: "answer the first, once", Fits: answers, frames: []string{"\x88\x02\x03\xe8\x88\x02\x03\xe9"}, ending: closed},
+	{Name: "close-split", Section: "5.5.1", Does: "a close frame whose bytes come in segments of their own",
+		Must: mustAnswer, Fits: answers, frames: bytewise("\x88\x05\x03\xe8bye"), gap: tick, ending: closed},
+	{Name: "close-unanswered", Section: "7.1.1", Does: "a message that says so, and then no answer to the client's close frame",
+		Must: "give up after a time of its own, and end TCP", Fits: []Outcome{Closed1000, Closed1001, ClosedNone, ClosedOther, Waited},
+		frames: []string{"\x81\x08close me"}, ending: mute},
+}
