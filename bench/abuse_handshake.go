@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -132,5 +133,32 @@ func halfOpen(ctx context.Context, s *stage) error {
 	}
 	s.atMost("silent clients left", number, float64(kept), float64(most))
 	s.atLeast("silent clients left", number, float64(kept), float64(most/2))
+	return nil
+}
+
+// H1: requests that are refused, as fast as they come, against a server that
+// logs every refusal.
+func refusedInTheLog(ctx context.Context, s *stage) error {
+	var at atomic.Int64
+	before := s.program.output.lines.Load()
+	w := s.startStorm(ctx, 0, s.n, func(mine *stage) error {
+		peers, err := mine.connect(1, dialing{})
+		if err != nil {
+			return err
+		}
+		peers[0].write(badHeads[at.Add(1)%int64(len(badHeads))], soon())
+		if status := peers[0].status(soon()); status < 400 {
+			return fmt.Errorf("answered with %d", status)
+		}
+		return nil
+	})
+	rate := w.wait()
+	w.stop()
+	s.all("refused", int(w.done.Load()-w.failed.Load()), s.n)
+	s.note("  in a second", number, rate)
+	pause(ctx, settling)
+	lines := float64(s.program.output.lines.Load() - before)
+	s.below("log lines", number, lines, 200)
+	s.atLeast("log lines", number, lines, 1) // a server that logs nothing proves nothing
 	return nil
 }

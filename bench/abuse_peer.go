@@ -11,6 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// soon is how long a client waits for what must happen.
+func soon() time.Time { return time.Now().Add(clientPatience) }
+
 // peer is a hostile client: a socket that does what its row says, and nothing
 // by itself. It belongs to one goroutine.
 type peer struct {

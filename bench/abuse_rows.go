@@ -87,6 +87,8 @@ var abuseRows = []row{
 		promise: "the close frame reaches a peer in mid-flood, which is cut soon after"},
 	{id: "D5", size: 500, alone: true, play: halfClosed,
 		promise: "half-closed and reset connections end: no spinning, descriptors back"},
+	{id: "E1", size: 200, alone: true, play: outOfDescriptors,
+		promise: "without descriptors accepting pauses, and comes back by itself"},
 	{id: "E2", size: 1_500, flags: "--max-connections {2n/3}", alone: true, play: moreThanPlaces,
 		promise: "above the cap 503; freed places are usable"},
 	{id: "E4", size: 20, flags: "--max-per-address {n/2}", alone: true, play: oneAddress,
@@ -95,4 +97,8 @@ var abuseRows = []row{
 		promise: "a storm of connects does not slow the others"},
 	{id: "G1", size: 10_000, alone: true, play: drained,
 		promise: "SIGTERM: 1001 to everybody, spread; no echo taken is lost; exit 0"},
+	{id: "G4", size: 2_000, flags: "--drain 200ms", alone: true, few: true, play: takeOvers,
+		promise: "across take-overs no connect is refused, reset or lost"},
+	{id: "H1", size: 100_000, flags: "--log-level debug", alone: true, few: true, play: refusedInTheLog,
+		promise: "a flood of refused requests is not one of log lines"},
 }

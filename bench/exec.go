@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -98,12 +99,17 @@ func (p *program) stop() {
 	<-p.ended
 }
 
-// tail keeps the last that a server has written, for the case that it fails.
-type tail struct{ last []byte }
+// tail keeps the last that a server has written, for the case that it fails,
+// and counts its lines.
+type tail struct {
+	last  []byte
+	lines atomic.Int64
+}
 
 const maxTail = 4 << 10
 
 func (t *tail) Write(p []byte) (int, error) {
+	t.lines.Add(int64(bytes.Count(p, []byte("\n"))))
 	t.last = append(t.last, p...)
 	if n := len(t.last) - maxTail; n > 0 {
 		t.last = append(t.last[:0], t.last[n:]...)

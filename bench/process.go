@@ -180,26 +180,25 @@ func (p *Process) memory() (rss, pss int64, err error) {
 }
 
 func (p *Process) descriptors() (int64, error) {
+	names, err := p.descriptorNames()
+	return int64(len(names)), err
+}
+
+func (p *Process) descriptorNames() ([]string, error) {
 	d, err := os.Open(p.file("fd"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, p.gone()
+	}
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer d.Close()
-	names, err := d.Readdirnames(-1)
-	return int64(len(names)), err
+	return d.Readdirnames(-1)
 }
 
 // sockets counts those among the descriptors.
 func (p *Process) sockets() (n int64, err error) {
-	d, err := os.Open(p.file("fd"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, p.gone()
-	}
-	if err != nil {
-		return 0, err
-	}
-	defer d.Close()
-	names, err := d.Readdirnames(-1)
+	names, err := p.descriptorNames()
 	for _, name := range names {
 		// One that has been closed since the list was made is none.
 		if to, err := os.Readlink(p.file("fd/" + name)); err == nil && strings.HasPrefix(to, "socket:") {

@@ -177,6 +177,3 @@ const (
 	unreadPiece = 4 << 10 // a message
 	endless     = 1 << 60
 )
-
-// soon is how long a client waits for what must happen.
-func soon() time.Time { return time.Now().Add(clientPatience) }

@@ -1,8 +1,9 @@
 package main
 
 import (
-	"net"
-	"strconv"
+	"errors"
+
+	"echogate/poller/address"
 )
 
 // adminOff is the value of --admin that turns the admin port off.
@@ -13,24 +14,32 @@ func (c *Config) checkAdmin() error {
 	if c.Admin == adminOff {
 		return nil
 	}
-	host, port, err := net.SplitHostPort(c.Admin)
+	a, err := adminAddress(c.Admin)
 	if err != nil {
-		return c.wrong("admin", "%q is not an address: accepted are host:port, :port, [::1]:port and off", c.Admin)
+		return c.wrong("admin", "%q: %w", c.Admin, err)
 	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return c.wrong("admin", "%q has no port from 0 to 65535", c.Admin)
-	}
-	for _, addr := range c.Listen {
-		otherHost, otherPort, _ := net.SplitHostPort(addr)
-		if port == otherPort && port != "0" && (host == otherHost || everywhere(host) || everywhere(otherHost)) {
-			return c.wrong("admin", "%q collides with %s %q: accepted is an address of its own, or off", c.Admin, c.named(c.listenFlag()), addr)
+	for _, text := range c.Listen {
+		b, err := address.Parse(text)
+		if err != nil || b.Unix != "" || a.Free() || a.TCP.Port() != b.TCP.Port() {
+			continue
+		}
+		if a.TCP.Addr() == b.TCP.Addr() || everywhere(a) || everywhere(b) {
+			return c.wrong("admin", "%q is where %s %q listens: accepted is another port, or off", c.Admin, c.named(c.listenFlag()), text)
 		}
 	}
 	return nil
 }
 
-// everywhere reports whether a host stands for all addresses of the machine.
-func everywhere(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "" || ip != nil && ip.IsUnspecified()
+// adminAddress reads the address of an admin port that is not off.
+func adminAddress(text string) (address.Address, error) {
+	a, err := address.Parse(text)
+	if err == nil && (a.Unix != "" || a.Options != address.Options{}) {
+		err = errors.New("accepted are host:port, :port, [::1]:port and off")
+	}
+	return a, err
+}
+
+// everywhere reports whether an address stands for all of the machine's.
+func everywhere(a address.Address) bool {
+	return !a.TCP.Addr().IsValid() || a.TCP.Addr().IsUnspecified()
 }

@@ -9,34 +9,39 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the option table of README.md anew")
+var update = flag.Bool("update", false, "write the tables of README.md and deploy/README.md anew")
 
-// The table of options lies between these lines of README.md.
+// A generated table lies between two such lines of its file.
 const (
-	tableBegin = "<!-- options: written by go test ./gateway -run TestReference -update -->\n"
-	tableEnd   = "<!-- end of options -->\n"
+	tableBegin = "<!-- %s: written by go test ./gateway -run TestReference -update -->\n"
+	tableEnd   = "<!-- end of %s -->\n"
 )
 
-// TestReference compares the option table of README.md with Config.
-func TestReference(t *testing.T) {
-	data, err := os.ReadFile("README.md")
+// TestReferenceOfOptions compares the option table of README.md with Config.
+func TestReferenceOfOptions(t *testing.T) { keepTable(t, "README.md", "options", optionTable()) }
+
+// keepTable compares a table of a file with what it should be, or writes it anew.
+func keepTable(t *testing.T, file, name, table string) {
+	t.Helper()
+	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	head, rest, ok := strings.Cut(string(data), tableBegin)
-	_, tail, closed := strings.Cut(rest, tableEnd)
+	begin, end := fmt.Sprintf(tableBegin, name), fmt.Sprintf(tableEnd, name)
+	head, rest, ok := strings.Cut(string(data), begin)
+	_, tail, closed := strings.Cut(rest, end)
 	if !ok || !closed {
-		t.Fatal("README.md has no table of options")
+		t.Fatalf("%s has no table of %s", file, name)
 	}
-	want := head + tableBegin + optionTable() + tableEnd + tail
+	want := head + begin + table + end + tail
 	if *update {
-		if err := os.WriteFile("README.md", []byte(want), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
 	if string(data) != want {
-		t.Errorf("README.md is not what Config says; go test ./gateway -run TestReference -update writes:\n%s", optionTable())
+		t.Errorf("%s is not what the program says; go test ./gateway -run TestReference -update writes:\n%s", file, table)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"echogate/gateway/admin"
+	"echogate/gateway/zoo"
 	"echogate/poller"
 )
 
@@ -97,9 +98,22 @@ func newGateway(c *Config, env func(string) (string, bool), log *slog.Logger) (*
 	}
 	g.admin = admin.New(admin.Config{
 		Gateway: s, Version: release(), Log: log, Options: c.adminOptions(),
-		Counters: []admin.Counter{g.reloads.counter()},
+		Counters: g.counters(),
 	})
 	return g, nil
+}
+
+// counters are those that the admin port shows beside the server's own.
+func (g *gateway) counters() []admin.Counter {
+	return []admin.Counter{
+		g.reloads.counter(),
+		{
+			Name: "zoo_total", Labels: []string{"animal", "outcome"}, Help: "Visits to the zoo that have ended, by what the client did at last.",
+			Read: func(add func(n uint64, labels ...string)) {
+				zoo.Each(func(animal, outcome string, n uint64) { add(n, animal, outcome) })
+			},
+		},
+	}
 }
 
 // wait does what signals ask for until the server has ended.

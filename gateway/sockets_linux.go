@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -102,15 +101,14 @@ func adopt(fd int) (net.Listener, error) {
 }
 
 // sameAddress reports whether a socket listens on a configured address.
-func sameAddress(have net.Addr, want string) bool {
+func sameAddress(have net.Addr, text string) bool {
+	want, err := adminAddress(text)
 	tcp, ok := have.(*net.TCPAddr)
-	host, port, err := net.SplitHostPort(want)
-	if err != nil || !ok || strconv.Itoa(tcp.Port) != port {
+	if err != nil || !ok || tcp.Port != int(want.TCP.Port()) {
 		return false
 	}
-	if everywhere(host) {
+	if everywhere(want) {
 		return tcp.IP.IsUnspecified()
 	}
-	ips, err := net.LookupIP(host)
-	return err == nil && slices.ContainsFunc(ips, tcp.IP.Equal)
+	return tcp.AddrPort().Addr().Unmap() == want.TCP.Addr()
 }

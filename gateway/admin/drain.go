@@ -41,8 +41,8 @@ func (s *Server) drain(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	if s.leaving.Load() {
-		http.Error(w, "the gateway drains all connections already", http.StatusConflict)
+	if s.draining() {
+		http.Error(w, "the gateway drains already", http.StatusConflict)
 		return
 	}
 	until, ok := s.rehearsal.begin(over)

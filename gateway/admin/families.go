@@ -14,17 +14,18 @@ import (
 // facts are what one scrape reads.
 type facts struct {
 	poller.Stats
-	config  poller.Config
-	version string
-	ready   bool
-	leaving bool
+	health   []poller.LoopHealth
+	config   poller.Config
+	version  string
+	ready    bool
+	draining bool
 }
 
 // facts asks the loops.
 func (s *Server) facts() facts {
 	return facts{
-		Stats: s.gateway.Stats(), config: s.gateway.Config(), version: s.version,
-		ready: len(s.unready()) == 0, leaving: s.leaving.Load(),
+		Stats: s.gateway.Stats(), health: s.gateway.Health(), config: s.gateway.Config(), version: s.version,
+		ready: len(s.unready()) == 0, draining: s.draining(),
 	}
 }
 
@@ -117,12 +118,18 @@ var families = []family{
 		func(f *facts, add adder) { add(float64(f.Entries)) }},
 	{"timers", gauge, nil, "Functions of handlers that wait for their time.",
 		func(f *facts, add adder) { add(float64(f.Timers)) }},
+	{"loop_tick_age_seconds", gauge, []string{"loop"}, "How long ago an event loop showed life; 0 while it sleeps. Seconds: a handler blocks it.",
+		func(f *facts, add adder) {
+			for i, h := range f.health {
+				add(h.Age.Seconds(), strconv.Itoa(i))
+			}
+		}},
 	{"loops_away_total", counter, nil, "Times that a loop was away for longer than --loop-warn: a handler blocked it.",
 		func(f *facts, add adder) { add(float64(f.LoopsAway)) }},
 	{"log_suppressed_total", counter, nil, "Log lines left out, being too many of their kind.",
 		func(f *facts, add adder) { add(float64(f.LogSuppressed)) }},
 	{"draining", gauge, nil, "1 while the gateway drains all its connections.",
-		func(f *facts, add adder) { add(oneIf(f.leaving)) }},
+		func(f *facts, add adder) { add(oneIf(f.draining)) }},
 	{"ready", gauge, nil, "1 while /readyz answers 200.",
 		func(f *facts, add adder) { add(oneIf(f.ready)) }},
 	{"build_info", gauge, []string{"version", "goversion"}, "1; what was built.",

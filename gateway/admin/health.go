@@ -4,11 +4,19 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
+
+	"echogate/poller"
 )
+
+// blockedTime is for how long a loop may show no life before the gateway is not
+// healthy: long enough for a machine that stutters, and short enough to be seen
+// within five seconds by who asks every two or three.
+const blockedTime = 2 * time.Second
 
 // healthz answers whether every loop answers: 200 or 503, with the reason.
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
-	answer(w, s.sick())
+	answer(w, sick(s.gateway.Health()))
 }
 
 // readyz answers whether more connections are welcome.
@@ -26,25 +34,37 @@ func answer(w http.ResponseWriter, wrong []string) {
 	fmt.Fprintln(w, "ok")
 }
 
-// sick tells of loops that do not answer. One that has drained has ended.
-func (s *Server) sick() []string {
-	if s.leaving.Load() {
-		return nil
+// sick tells of loops that show no life.
+func sick(loops []poller.LoopHealth) (wrong []string) {
+	for i, l := range loops {
+		if l.Age <= blockedTime {
+			continue
+		}
+		by := "a handler"
+		if l.Route != "" {
+			by = "the handler of " + l.Route
+		}
+		wrong = append(wrong, fmt.Sprintf("loop %d has shown no life for %s: %s blocks it", i, l.Age.Round(time.Millisecond), by))
 	}
-	if silent := s.gateway.Loops() - len(s.gateway.Stats().PerLoop); silent > 0 {
-		return []string{fmt.Sprintf("%d of %d loops do not answer: a handler blocks", silent, s.gateway.Loops())}
-	}
-	return nil
+	return wrong
 }
 
 // unready tells why no more connections are welcome.
-func (s *Server) unready() []string {
-	if s.leaving.Load() {
-		return []string{"draining"}
+func (s *Server) unready() (wrong []string) {
+	r, most := s.gateway.Readiness(), s.options.Load().ReadyConnections
+	switch {
+	case s.draining():
+		wrong = append(wrong, "draining")
+	case !r.Listening:
+		wrong = append(wrong, "not listening")
+	case r.Paused:
+		wrong = append(wrong, "not accepting: descriptors or memory have run out")
 	}
-	most := s.options.Load().ReadyConnections
-	if open := s.gateway.Stats().Connections; most > 0 && open > most {
-		return []string{fmt.Sprintf("%d connections, more than the %d of --ready-connections", open, most)}
+	if most > 0 && r.Connections > most {
+		wrong = append(wrong, fmt.Sprintf("%d connections, more than the %d of --ready-connections", r.Connections, most))
 	}
-	return nil
+	return wrong
 }
+
+// draining reports whether all connections are sent away.
+func (s *Server) draining() bool { return s.leaving.Load() || s.gateway.Readiness().Draining }

@@ -119,3 +119,13 @@ func (g *gateway) ask(t testing.TB, method, path string, header ...string) (*htt
 	}
 	return w, string(body)
 }
+
+// until waits for a condition.
+func until(t testing.TB, what string, met func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !met(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}

@@ -32,6 +32,25 @@ func (c *Counter) family() family {
 	}}
 }
 
+// A Metric describes a metric that is ours.
+type Metric struct {
+	Name, Type string
+	Labels     []string
+	Help       string
+}
+
+// Reference describes all metrics, with those of other packages.
+func Reference(counters []Counter) []Metric {
+	var all []Metric
+	for _, f := range allFamilies(counters) {
+		all = append(all, Metric{prefix + f.name, string(f.kind), f.labels, f.help})
+	}
+	for _, h := range histograms {
+		all = append(all, Metric{prefix + h.name, "histogram", nil, h.help})
+	}
+	return all
+}
+
 // metrics answers /metrics: everything is read when it is asked for.
 func (s *Server) metrics(counters []Counter) http.Handler {
 	registry := prometheus.NewRegistry()

@@ -58,12 +58,13 @@ type Options struct {
 // Server serves the admin port. Its methods may be called from any goroutine.
 type Server struct {
 	// Immutable.
-	gateway *poller.Server
-	version string
-	start   time.Time
-	log     *slog.Logger
-	http    *http.Server
-	failed  chan error // why a listener died
+	gateway  *poller.Server
+	version  string
+	start    time.Time
+	resident int // bytes of the process then
+	log      *slog.Logger
+	http     *http.Server
+	failed   chan error // why a listener died
 
 	// Shared.
 	options atomic.Pointer[Options]
@@ -77,7 +78,9 @@ type Server struct {
 
 // New makes a Server, which answers nobody before Serve.
 func New(c Config) *Server {
-	s := &Server{gateway: c.Gateway, version: c.Version, start: time.Now(), log: c.Log, failed: make(chan error, 1)}
+	s := &Server{
+		gateway: c.Gateway, version: c.Version, start: time.Now(), resident: resident(), log: c.Log, failed: make(chan error, 1),
+	}
 	s.Set(c.Options)
 	s.http = &http.Server{
 		Handler:           s.guard(s.handler(c.Counters)),
@@ -96,7 +99,10 @@ func (s *Server) handler(counters []Counter) http.Handler {
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", s.metrics(counters))
+	mux.HandleFunc("GET /connections", s.connections)
 	mux.HandleFunc("POST /drain", s.drain)
+	mux.HandleFunc("GET /live", s.live)
+	pageFiles(mux)
 	profiles(mux)
 	return mux
 }
