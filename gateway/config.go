@@ -25,8 +25,12 @@ type Config struct {
 	MaxConnections int      `placeholder:"N" default:"0" group:"Listening" help:"Connections at a time; above, 503. 0: as many as the descriptors allow, less 256."`
 	MaxPerAddress  int      `placeholder:"N" default:"0" group:"Listening" help:"Connections at a time from one IPv4 address or IPv6 /64; above, 429."`
 	MaxHalfOpen    int      `placeholder:"N" default:"0" group:"Listening" help:"Connections that have not upgraded; above, the oldest of them is cut. 0: a quarter of the connections, at least 1000."`
+	SocketBuffer   Size     `placeholder:"SIZE" default:"0" group:"Listening" help:"SO_RCVBUF and SO_SNDBUF of connections, 4KiB to 1GiB; the kernel takes twice as much. 0: its own tuning."`
 	AcceptRate     int      `placeholder:"N" default:"0" group:"Listening" help:"Connections accepted in a second; the rest waits in the kernel's backlog."`
 	AcceptBurst    int      `placeholder:"N" default:"0" group:"Listening" help:"Connections accepted at once in spite of that; 0: as many as in a second."`
+
+	TrustedProxies []string     `placeholder:"NETWORK" group:"Proxies" help:"Network, address or unix (peers on unix sockets) that may name its client, by --client-header or where --listen says proxy=required; repeatable. None given: nobody."`
+	ClientHeader   ClientHeader `placeholder:"HEADER" default:"x-forwarded-for" group:"Proxies" help:"Header in which trusted proxies name the client: x-forwarded-for, forwarded, x-real-ip, or off."`
 
 	Origin           []string      `placeholder:"ORIGIN" group:"Handshake" help:"Origin that may connect from a browser, repeatable: https://example.com. None given: any."`
 	HandshakeTimeout time.Duration `placeholder:"DURATION" default:"10s" group:"Handshake" help:"From accepting a connection to the end of its request."`
@@ -75,6 +79,9 @@ const (
 	maxLoops = 1024
 	// maxControlRate is what the 16 bits that count control frames can hold.
 	maxControlRate = 1<<16 - 1
+	// minSocketBuffer is about the least that the kernel gives, maxSocketBuffer
+	// more than any path holds.
+	minSocketBuffer, maxSocketBuffer = 4 << 10, 1 << 30
 	// minHead holds the smallest upgrade that a browser sends; maxHead is what
 	// the loop keeps of an unfinished request.
 	minHead, maxHead = 512, 64 << 10
@@ -109,7 +116,7 @@ func (c *Config) listenFlag() string {
 // name by which it was given.
 func (c *Config) check() error {
 	for _, check := range []func() error{
-		c.settle, c.checkAddresses, c.checkAdmin, c.checkOrigins, c.checkNumbers, c.checkDeadlines, c.checkOrder,
+		c.settle, c.checkAddresses, c.checkProxies, c.checkAdmin, c.checkOrigins, c.checkNumbers, c.checkDeadlines, c.checkOrder,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -154,6 +161,9 @@ func (c *Config) checkNumbers() error {
 	}
 	if c.DrainCode != 1001 && c.DrainCode != 1012 {
 		return c.wrong("drain-code", "%d is no code to leave with: accepted are 1001 and 1012", c.DrainCode)
+	}
+	if b := c.SocketBuffer; b != 0 && (b < minSocketBuffer || b > maxSocketBuffer) {
+		return c.wrong("socket-buffer", "%v is out of range: accepted are %v to %v, and 0", b, Size(minSocketBuffer), Size(maxSocketBuffer))
 	}
 	if c.MaxHead < minHead || c.MaxHead > maxHead {
 		return c.wrong("max-head", "%v is out of range: accepted are %v to %v", c.MaxHead, Size(minHead), Size(maxHead))

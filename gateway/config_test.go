@@ -46,6 +46,18 @@ func TestConfigErrors(t *testing.T) {
 	bad(`--origin: "*"`+form, "--origin=*")
 	bad(`--origin: "https://user@example.com"`+form, "--origin=https://user@example.com")
 
+	const network = " is no network: accepted are 10.0.0.0/8, 2001:db8::/32, single addresses and unix"
+	bad(`--trusted-proxies: "all"`+network, "--trusted-proxies=all")
+	bad(`--trusted-proxies: "10.0.0.0/33"`+network, "--trusted-proxies=::1,10.0.0.0/33")
+	bad(`--trusted-proxies: "fe80::1%lo"`+network, "--trusted-proxies=fe80::1%lo")
+	bad(`--trusted-proxies: "::ffff:10.0.0.0/104" is IPv4 written as IPv6: accepted is 10.0.0.0 without ::ffff:`, "--trusted-proxies=::ffff:10.0.0.0/104")
+	bad(`--client-header: "cf-connecting-ip" names no client: accepted are x-forwarded-for, forwarded, x-real-ip, off`, "--client-header=cf-connecting-ip")
+	const nobody = ": nobody is trusted to connect there: accepted is that with --trusted-proxies "
+	bad(`--listen: ":1?proxy=required"`+nobody+"NETWORK", "--listen=:1?proxy=required")
+	bad(`--listen: ":1?proxy=required"`+nobody+"NETWORK", "--listen=:1?proxy=required", "--trusted-proxies=unix")
+	bad(`--listen: "unix:/x?proxy=required"`+nobody+"unix", "--listen=unix:/x?proxy=required", "--trusted-proxies=::/0")
+	bad(`--socket-buffer: 4095 is out of range: accepted are 4KiB to 1GiB, and 0`, "--socket-buffer=4095")
+
 	bad(`--loops: 1025 is out of range: accepted are 0 to 1024`, "--loops=1025")
 	bad(`--max-connections: -1 is out of range: accepted are 0 to 2147483647`, "--max-connections=-1")
 	bad(`--max-half-open: -1 is out of range: accepted are 0 to 2147483647`, "--max-half-open=-1")
@@ -95,7 +107,8 @@ func TestAccepted(t *testing.T) {
 		"--idle-timeout=0", "--ping-interval=0 --idle-timeout=1s", "--idle-timeout=50001ms",
 		"--drain=8s", "--drain=1h --drain-timeout=0", "--max-lifetime=5760h",
 		"-p 0", "-p 65535", "--port=9998", "--listen=127.0.0.1:0,127.0.0.1:0", "--listen=unix:/run/x.sock?mode=0660,unix:@x", "--listen=[fe80::1%lo]:80",
-		"--origin=null", "--origin=", "--origin=HTTPS://EXAMPLE.COM",
+		"--origin=null", "--socket-buffer=4KiB", "--socket-buffer=1GiB", "--client-header=Forwarded",
+		"--trusted-proxies=10.0.0.0/8,unix --listen=:0?proxy=required,unix:/x?proxy=required", "--trusted-proxies=::1", "--origin=", "--origin=HTTPS://EXAMPLE.COM",
 		"--max-control-rate=0", "--max-connections=0", "--max-half-open=1", "--loops=1024", "--max-head=512", "--max-head=64KiB",
 		"serve --loops=1", "--loops=1 serve", "routes --loops=1",
 	} {

@@ -68,6 +68,7 @@ func (c *Config) reloads(old *Config) error {
 	}{
 		{c.listenFlag(), slices.Equal(c.Listen, old.Listen)},
 		{"loops", c.Loops == old.Loops},
+		{"socket-buffer", c.SocketBuffer == old.SocketBuffer},
 		{"admin", c.Admin == old.Admin},
 		{"access-log", c.AccessLog == old.AccessLog},
 		{"log-format", c.LogFormat == old.LogFormat},

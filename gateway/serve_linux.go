@@ -189,6 +189,10 @@ func serverConfig(c *Config, log *slog.Logger) (poller.Config, error) {
 	p := poller.Default(routes)
 	p.Listen, p.Loops = c.Listen, c.Loops
 	p.MaxConnections, p.MaxPerAddress, p.MaxHalfOpen = c.MaxConnections, c.MaxPerAddress, c.MaxHalfOpen
+	p.SocketBuffer = int(c.SocketBuffer)
+	if err := c.trust(&p); err != nil {
+		return poller.Config{}, err
+	}
 	p.AcceptRate, p.AcceptBurst = c.AcceptRate, c.AcceptBurst
 	p.Limits, p.MaxHead, p.MaxBuffered = c.limits(), int(c.MaxHead), int64(c.MaxBuffered)
 	p.HandshakeTimeout, p.HTTPIdle = c.HandshakeTimeout, c.HTTPIdle

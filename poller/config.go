@@ -29,6 +29,9 @@ type Config struct {
 	// address Listen names takes its place; without Listen all are served;
 	// others are closed with a log line. The Server owns them from New on.
 	Inherited []int
+	// SocketBuffer is the kernel's memory for each direction of a connection, in
+	// bytes; 0: its own tuning.
+	SocketBuffer int
 	// Loops is the number of event loops; 0: one for each CPU that Go may use.
 	Loops int
 	// Routes is the routing table. Limits fills what its routes leave open.
@@ -131,6 +134,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Jobs < 1 {
 		fail("jobs: %d is not at least 1", c.Jobs)
+	}
+	if b := c.SocketBuffer; b != 0 && (b < 4<<10 || b > 1<<30) {
+		fail("socket buffer: %d is neither 0 nor from 4 KiB to 1 GiB", b)
 	}
 	if c.MaxBuffered < 0 {
 		fail("max buffered: %d is negative", c.MaxBuffered)

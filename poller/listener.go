@@ -265,6 +265,7 @@ func (l *loop) adopt(fd int, verdict admission, from *listener) {
 	case refusedAddress:
 		s.ws.RefuseAddress()
 	}
+	l.sized(fd, from)
 	if from.Proxy {
 		l.work(fd, s).preface = true
 	}

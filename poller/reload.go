@@ -42,6 +42,7 @@ func (c *Config) reloads(old *Config) error {
 	}{
 		{"listen addresses", slices.Equal(c.Listen, old.Listen)},
 		{"loops", c.Loops == old.Loops},
+		{"socket buffer", c.SocketBuffer == old.SocketBuffer},
 	} {
 		if !fixed.same {
 			errs = append(errs, fmt.Errorf("poller: %s: cannot change while the server runs", fixed.name))

@@ -109,6 +109,9 @@ func (s *Server) open() error {
 		if err := ln.userTimeout(s.conf().userTimeout()); err != nil {
 			return err
 		}
+		if err := ln.buffers(s.conf().SocketBuffer, s.log); err != nil {
+			return err
+		}
 		if err := s.loops[i%len(s.loops)].serve(ln); err != nil {
 			return err
 		}
