@@ -2,28 +2,28 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"strings"
-
-	"echogate/poller/websocket"
 )
 
-const aliasForms = "accepted are /path=/target and /path=/target?query, where /target is one of the paths that \"gateway routes\" lists"
-
 // aliases are all aliases in force: the gateway's own, those of the file, those
-// of the flag, where a later one with the same path holds. Each must stand for a
-// route; the error names where the bad one was given.
-func (c *Config) aliases(routes *websocket.Routes) (map[string]string, error) {
+// of the flag, where a later one with the same path holds. check judges what one
+// stands for; the error names where the bad one was given.
+func (c *Config) aliases(check func(target string) error) (map[string]string, error) {
 	all := maps.Clone(aliases)
-	if err := c.readAliases(all, routes); err != nil {
+	if err := c.readAliases(all, check); err != nil {
 		return nil, err
 	}
 	for _, text := range c.Alias {
 		path, target, ok := strings.Cut(text, "=")
-		if !ok || !isAlias(path, target, routes) {
-			return nil, c.wrong("alias", "%q: %s", text, aliasForms)
+		if !ok {
+			return nil, c.wrong("alias", "%q: accepted are /path=/target and /path=/target?query", text)
+		}
+		if err := checkAlias(path, target, check); err != nil {
+			return nil, c.wrong("alias", "%q: %w", text, err)
 		}
 		all[path] = target
 	}
@@ -32,7 +32,7 @@ func (c *Config) aliases(routes *websocket.Routes) (map[string]string, error) {
 
 // readAliases reads --alias-file: a path and its target in each line, as
 // pywebsocket has them; # begins a comment line.
-func (c *Config) readAliases(all map[string]string, routes *websocket.Routes) error {
+func (c *Config) readAliases(all map[string]string, check func(target string) error) error {
 	if c.AliasFile == "" {
 		return nil
 	}
@@ -47,8 +47,11 @@ func (c *Config) readAliases(all map[string]string, routes *websocket.Routes) er
 		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
 			continue
 		}
-		if len(fields) != 2 || !isAlias(fields[0], fields[1], routes) {
-			return fmt.Errorf("%s:%d: %q: accepted are /path /target and /path /target?query, where /target is one of the paths that \"gateway routes\" lists", c.AliasFile, n, in.Text())
+		if len(fields) != 2 {
+			return fmt.Errorf("%s:%d: %q: accepted are /path /target and /path /target?query", c.AliasFile, n, in.Text())
+		}
+		if err := checkAlias(fields[0], fields[1], check); err != nil {
+			return fmt.Errorf("%s:%d: %q: %w", c.AliasFile, n, in.Text(), err)
 		}
 		all[fields[0]] = fields[1]
 	}
@@ -58,15 +61,9 @@ func (c *Config) readAliases(all map[string]string, routes *websocket.Routes) er
 	return nil
 }
 
-// isAlias reports whether target is a path of the table, perhaps with a query,
-// and path may stand for it.
-func isAlias(path, target string, routes *websocket.Routes) bool {
-	_, found := routes.Match(pathOf(target))
-	return found && strings.HasPrefix(path, "/") && !strings.ContainsAny(path, "{}?#")
-}
-
-// pathOf is a target without its query.
-func pathOf(target string) string {
-	path, _, _ := strings.Cut(target, "?")
-	return path
+func checkAlias(path, target string, check func(target string) error) error {
+	if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "{}?#") {
+		return errors.New("an alias begins with a slash and has none of {}?#")
+	}
+	return check(target)
 }

@@ -51,7 +51,7 @@ func TestHelp(t *testing.T) {
 		"-p, --port=N The same as --listen :N; not together with --listen. [ECHOGATE_PORT]",
 		"--listen=ADDR,... Address to listen on, repeatable: host:port, :port (IPv4 and IPv6), [::1]:port, unix:/path or unix:@name; behind it ?option=value&option=value. Default :9998. [ECHOGATE_LISTEN]",
 		"The command line comes before the environment, the environment before the file,",
-		"Exit codes 0 stopped as asked 1 a listener died, or a second signal cut 2 what was asked cannot be had: a bad command line or configuration,",
+		"Exit codes 0 stopped as asked; healthcheck: healthy 1 a listener died, or a second signal cut; healthcheck: anything but healthy 2 what was asked cannot be had: a bad command line or configuration,",
 	} {
 		if !strings.Contains(words, want) {
 			t.Errorf("help lacks %q", want)

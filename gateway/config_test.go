@@ -117,7 +117,7 @@ func TestAccepted(t *testing.T) {
 			t.Errorf("%s: got %v", args, err)
 			continue
 		}
-		p, err := serverConfig(c, nil)
+		p, err := serverConfig(c, nil, nil)
 		if err == nil {
 			err = p.Validate()
 		}

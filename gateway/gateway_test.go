@@ -19,6 +19,8 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
 	"go.uber.org/goleak"
+
+	"echogate/gateway/fault"
 )
 
 func TestMain(m *testing.M) {
@@ -38,7 +40,7 @@ func startGateway(t *testing.T, flags ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newServer(config, nil, slog.New(slog.DiscardHandler))
+	s, err := newServer(config, nil, slog.New(slog.DiscardHandler), new(fault.Counts))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,14 +53,30 @@ func indented(v any) []byte {
 	return append(b, '\n')
 }
 
-// kind is what a path speaks: websocket, http, or both.
+// What a path speaks.
+const (
+	kindWebSocket = "websocket"
+	kindHTTP      = "http"
+	kindBoth      = "both"
+)
+
+// own are the names of the path's own parameters.
+func (l *line) own() []string {
+	names := make([]string, len(l.params))
+	for i, p := range l.params {
+		names[i] = p.Name
+	}
+	return names
+}
+
+// kind is what a path speaks.
 func (l *line) kind() string {
 	socket := l.Open != nil || l.Message != nil || l.Head != nil || l.Upgrade != nil
 	switch {
 	case l.HTTP == nil:
-		return "websocket"
+		return kindWebSocket
 	case socket:
-		return "both"
+		return kindBoth
 	}
-	return "http"
+	return kindHTTP
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"slices"
 	"text/tabwriter"
+
+	"echogate/gateway/fault"
 )
 
 func main() {
@@ -41,7 +43,7 @@ func run(args []string, env func(string) (string, bool), out, errOut io.Writer) 
 
 // printRoutes prints the routing table: path, kind, and what is there.
 func printRoutes(c *Config, out, errOut io.Writer) int {
-	_, all, err := table(c)
+	_, all, err := table(c, new(fault.Counts))
 	if err != nil {
 		fmt.Fprintf(errOut, "echogate: %v\n", err)
 		return exitUsage

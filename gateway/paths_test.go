@@ -73,11 +73,15 @@ func (c bufferedConn) Read(p []byte) (int, error) { return c.r.Read(p) }
 // nextFrame reads one frame.
 func nextFrame(t *testing.T, conn io.Reader) (ws.OpCode, string) {
 	t.Helper()
-	f, err := ws.ReadFrame(conn)
+	h, err := ws.ReadHeader(conn)
 	if err != nil {
 		t.Fatalf("got %v, want a frame", err)
 	}
-	return f.Header.OpCode, string(f.Payload)
+	p := make([]byte, h.Length)
+	if _, err := io.ReadFull(conn, p); err != nil {
+		t.Fatalf("got %v in a frame of %d bytes", err, h.Length)
+	}
+	return h.OpCode, string(p)
 }
 
 // wantEnd: nothing comes but TCP's end, the one that is wanted.

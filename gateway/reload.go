@@ -44,7 +44,7 @@ func (g *gateway) apply(c *Config) error {
 	if err := c.reloads(g.config); err != nil {
 		return err
 	}
-	p, err := serverConfig(c, g.log)
+	p, err := serverConfig(c, g.log, g.given)
 	if err != nil {
 		return err
 	}

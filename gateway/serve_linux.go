@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"echogate/gateway/admin"
-	"echogate/gateway/zoo"
+	"echogate/gateway/fault"
 	"echogate/poller"
 )
 
@@ -66,9 +66,10 @@ type gateway struct {
 	again   func() (*Config, error) // reads it anew
 	level   *slog.LevelVar
 	log     *slog.Logger
-	program string     // its file at the start
-	stop    func()     // drains
-	ended   chan error // what Run returned
+	given   *fault.Counts // faults, of all configurations
+	program string        // its file at the start
+	stop    func()        // drains
+	ended   chan error    // what Run returned
 	taken   chan successor
 
 	starting context.CancelFunc // of a take-over under way
@@ -88,12 +89,13 @@ func newGateway(c *Config, env func(string) (string, bool), log *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
-	s, err := newServer(c, handed.public, log)
+	given := new(fault.Counts)
+	s, err := newServer(c, handed.public, log, given)
 	if err != nil {
 		return nil, err
 	}
 	g := &gateway{
-		Server: s, second: second, config: c, log: log,
+		Server: s, second: second, config: c, log: log, given: given,
 		ended: make(chan error, 1), taken: make(chan successor, 1),
 	}
 	g.admin = admin.New(admin.Config{
@@ -106,13 +108,7 @@ func newGateway(c *Config, env func(string) (string, bool), log *slog.Logger) (*
 // counters are those that the admin port shows beside the server's own.
 func (g *gateway) counters() []admin.Counter {
 	return []admin.Counter{
-		g.reloads.counter(),
-		{
-			Name: "zoo_total", Labels: []string{"animal", "outcome"}, Help: "Visits to the zoo that have ended, by what the client did at last.",
-			Read: func(add func(n uint64, labels ...string)) {
-				zoo.Each(func(animal, outcome string, n uint64) { add(n, animal, outcome) })
-			},
-		},
+		g.reloads.counter(), faultCounter(g.given), zooCounter(),
 	}
 }
 
@@ -167,9 +163,9 @@ func (g *gateway) signal(sig os.Signal) {
 
 // newServer makes the server that the configuration asks for. Its errors name
 // what cannot be had.
-func newServer(c *Config, handed []int, log *slog.Logger) (*poller.Server, error) {
+func newServer(c *Config, handed []int, log *slog.Logger, given *fault.Counts) (*poller.Server, error) {
 	raiseDescriptors(log)
-	p, err := serverConfig(c, log)
+	p, err := serverConfig(c, log, given)
 	if err != nil {
 		return nil, err
 	}
@@ -181,8 +177,8 @@ func newServer(c *Config, handed []int, log *slog.Logger) (*poller.Server, error
 }
 
 // serverConfig is the configuration in the poller's terms.
-func serverConfig(c *Config, log *slog.Logger) (poller.Config, error) {
-	routes, _, err := table(c)
+func serverConfig(c *Config, log *slog.Logger, given *fault.Counts) (poller.Config, error) {
+	routes, _, err := table(c, given)
 	if err != nil {
 		return poller.Config{}, err
 	}

@@ -26,6 +26,8 @@ func samples(flag *kong.Flag) [3]string {
 		return [3]string{"true", "false", "true"}
 	case Format:
 		return [3]string{"text", "json", "auto"}
+	case Switch:
+		return [3]string{"off", "on", "off"}
 	case slog.Level:
 		return [3]string{"debug", "warn", "error"}
 	}

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
 	"maps"
 	"slices"
+	"strings"
 
+	"echogate/gateway/fault"
 	"echogate/poller/websocket"
 )
 
@@ -16,20 +19,24 @@ var aliases = map[string]string{
 // table compiles the routing table and its aliases. A route without a list of
 // origins gets the gateway's. all are its lines, those of the aliases behind the
 // others.
-func table(c *Config) (routes *websocket.Routes, all []line, err error) {
+func table(c *Config, given *fault.Counts) (routes *websocket.Routes, all []line, err error) {
 	l := new(listing)
 	all = lines(l)
+	faults := &fault.Binder{Off: c.Faults == SwitchOff, Counts: given}
 	byPattern := make(map[string]websocket.Route, len(all))
 	for _, line := range all {
 		if line.Origins == nil {
 			line.Origins = c.Origin
+		}
+		if line.kind() != kindHTTP {
+			line.Route = faults.Bind(line.Route, line.own())
 		}
 		byPattern[line.path] = line.Route
 	}
 	if routes, err = websocket.Compile(byPattern); err != nil {
 		return nil, nil, err
 	}
-	of, err := c.aliases(routes)
+	of, err := c.aliases(func(target string) error { return checkTarget(target, routes, all, faults) })
 	if err != nil {
 		return nil, nil, err
 	}
@@ -39,15 +46,38 @@ func table(c *Config) (routes *websocket.Routes, all []line, err error) {
 	return routes, all, err
 }
 
+// checkTarget reports what is wrong with what an alias stands for.
+func checkTarget(target string, routes *websocket.Routes, all []line, faults *fault.Binder) error {
+	l := lineOf(target, routes, all)
+	if l == nil {
+		return errors.New("no such path: accepted are those that \"gateway routes\" lists, perhaps with a query")
+	}
+	_, query, _ := strings.Cut(target, "?")
+	s, err := fault.Parse(websocket.Queries(query), l.own())
+	if err == nil && s.Given && faults.Off {
+		err = errors.New("a fault, and those are switched off")
+	}
+	return err
+}
+
+// lineOf is a copy of the line of a target's path, nil when there is none.
+func lineOf(target string, routes *websocket.Routes, all []line) *line {
+	path, _, _ := strings.Cut(target, "?")
+	pattern, ok := routes.Match(path)
+	if !ok {
+		return nil
+	}
+	l := all[slices.IndexFunc(all, func(l line) bool { return l.path == pattern })]
+	return &l
+}
+
 // aliased is the list of lines with the aliases in it.
 func aliased(all []line, routes *websocket.Routes, of map[string]string) []line {
 	listed := slices.DeleteFunc(slices.Clone(all), func(l line) bool { return of[l.path] != "" })
 	for _, path := range slices.Sorted(maps.Keys(of)) {
-		pattern, _ := routes.Match(pathOf(of[path]))
-		i := slices.IndexFunc(all, func(l line) bool { return l.path == pattern })
-		l := all[i]
+		l := lineOf(of[path], routes, all)
 		l.path, l.about = path, "alias of "+of[path]
-		listed = append(listed, l)
+		listed = append(listed, *l)
 	}
 	return listed
 }

@@ -180,3 +180,6 @@ func (c *Conn) Choose(protocol string) {
 // Route is the connection's Route: that of the table, or the one that Use set.
 // It must not be changed.
 func (c *Conn) Route() *Route { return c.rt }
+
+// Now is the loop's clock, which After counts on. It moves by the loop's tick.
+func (c *Conn) Now() time.Duration { return c.loop.Now() }
