@@ -101,8 +101,9 @@ func TestReloadOfTheAdminPort(t *testing.T) {
 	}
 }
 
-// handedSocket is a listening socket as a service manager has it.
-func handedSocket(t *testing.T) *os.File {
+// handedSocket is a listening socket as a service manager has it, and its
+// address.
+func handedSocket(t *testing.T) (*os.File, string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -114,22 +115,40 @@ func handedSocket(t *testing.T) *os.File {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { file.Close() })
-	return file
+	return file, ln.Addr().String()
 }
 
 // The admin port comes from the service manager, by its name, and goes on to
 // the process that takes over: whoever asks is answered all the time.
 func TestAdminPortIsHandedOn(t *testing.T) {
-	env := []string{"LISTEN_FDS=2", "LISTEN_FDNAMES=admin:echogate.socket"}
-	second, public := handedSocket(t), handedSocket(t)
-	p := startProgram(t, []*os.File{second, public}, append(env, "ECHOGATE_ADMIN="), "--drain", "0")
-	if p.admin == "" || p.admin == p.host {
-		t.Fatalf("admin port %q beside %q, want the two sockets", p.admin, p.host)
+	for _, given := range []bool{false, true} {
+		second, address := handedSocket(t)
+		public, host := handedSocket(t)
+		env := []string{"LISTEN_FDS=2", "LISTEN_FDNAMES=admin:echogate.socket", "ECHOGATE_ADMIN="}
+		args := []string{"--drain", "0"}
+		if given {
+			args = append(args, "--admin", address)
+		}
+		p := startProgram(t, []*os.File{second, public}, env, args...)
+		if p.admin != address || p.host != host {
+			t.Fatalf("given %v: got admin port %q beside %q, want %q beside %q", given, p.admin, p.host, address, host)
+		}
+		wantStatus(t, address, "/readyz", 200)
+		p.takeOver(t, p.Process.Pid)
+		wantStatus(t, address, "/readyz", 200)
+		wantStatus(t, host, "/readyz", 404)
 	}
-	wantStatus(t, p.admin, "/readyz", 200)
-	p.takeOver(t, p.Process.Pid)
-	wantStatus(t, p.admin, "/readyz", 200)
-	wantStatus(t, p.host, "/readyz", 404)
+}
+
+// An address that was given comes before a socket that was handed on.
+func TestAdminPortElsewhere(t *testing.T) {
+	second, address := handedSocket(t)
+	for _, given := range []string{"127.0.0.1:0", "off"} {
+		p := startProgram(t, []*os.File{second}, []string{"LISTEN_FDS=1", "LISTEN_FDNAMES=admin"}, "--listen", "127.0.0.1:0", "--admin", given)
+		if p.admin == address || (p.admin == "") != (given == "off") {
+			t.Errorf("--admin %s: got admin port %q, %q was handed on", given, p.admin, address)
+		}
+	}
 }
 
 func TestInheritedNames(t *testing.T) {

@@ -68,10 +68,9 @@ func (g *gateway) succeeded(s successor) {
 	if err := notify(os.Getenv("NOTIFY_SOCKET"), "MAINPID="+strconv.Itoa(s.pid)); err != nil {
 		g.log.Warn("the service manager was not told of the new process", "err", err)
 	}
-	g.log.Info("taken over, draining", "pid", s.pid)
 	g.Yield()
 	g.admin.Yield()
-	g.admin.Leave()
+	g.log.Info("taken over, draining", "pid", s.pid)
 	g.stopping++
 	g.stop()
 }

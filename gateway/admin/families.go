@@ -74,6 +74,18 @@ func allFamilies(counters []Counter) []family {
 
 // families is the table, a metric a line.
 var families = []family{
+	{"connections", gauge, []string{"route", "state"}, "Connections by route, empty before the upgrade, and state: handshake, open, paused (not read because of its backlog) or closing.",
+		func(f *facts, add adder) {
+			for _, r := range f.Routes {
+				for state, n := range r.Connections {
+					// Before the upgrade there is no other state than handshake
+					// and closing, after it there is no handshake.
+					if s := poller.State(state); r.Route != "" && s != poller.StateHandshake || r.Route == "" && (s == poller.StateHandshake || s == poller.StateClosing) {
+						add(float64(n), r.Route, s.String())
+					}
+				}
+			}
+		}},
 	{"connections_per_loop", gauge, []string{"loop"}, "Open connections of each event loop.",
 		func(f *facts, add adder) {
 			for i, n := range f.PerLoop {
@@ -96,12 +108,29 @@ var families = []family{
 				add(float64(n), websocket.Reject(reason).String())
 			}
 		}},
+	{"upgrades_total", counter, []string{"status"}, "Upgrades, and requests refused, by the status of the answer.",
+		func(f *facts, add adder) {
+			add(float64(f.Upgrades), "101")
+			for status, n := range f.Statuses {
+				add(float64(n), poller.Status(status).String())
+			}
+		}},
+	{"forwarded_ignored_total", counter, nil, "Requests of trusted proxies whose forwarding header could not be read.",
+		func(f *facts, add adder) { add(float64(f.ForwardedIgnored)) }},
 	{"connections_closed_total", counter, []string{"reason"}, "Connections that ended.",
 		func(f *facts, add adder) {
 			for cause, n := range f.Closed {
 				add(float64(n), websocket.Cause(cause).String())
 			}
 		}},
+	{"timeouts_total", counter, []string{"kind"}, "Deadlines that passed: each ended a connection.",
+		func(f *facts, add adder) {
+			for kind, n := range f.Timeouts {
+				add(float64(n), poller.Timeout(kind).String())
+			}
+		}},
+	{"backlog_bytes", gauge, nil, "Output that sockets have not taken.",
+		func(f *facts, add adder) { add(float64(f.Backlog)) }},
 	{"buffered_bytes", gauge, nil, "Buffers in use: unfinished messages and unsent output.",
 		func(f *facts, add adder) { add(float64(f.Buffered)) }},
 	{"buffered_limit_bytes", gauge, nil, "Bound of that; 0: none.",

@@ -49,8 +49,13 @@ func sick(loops []poller.LoopHealth) (wrong []string) {
 	return wrong
 }
 
-// unready tells why no more connections are welcome.
+// unready tells why no more connections are welcome. Who has asked just before
+// another process took over is answered what holds for the address: the other
+// one was ready.
 func (s *Server) unready() (wrong []string) {
+	if s.yielded.Load() {
+		return nil
+	}
 	r, most := s.gateway.Readiness(), s.options.Load().ReadyConnections
 	switch {
 	case s.draining():

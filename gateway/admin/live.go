@@ -83,7 +83,7 @@ func (s *Server) now() live {
 		Version: s.version, Uptime: time.Since(s.start).Seconds(),
 		Healthy: len(sick) == 0, Ready: len(unready) == 0, Wrong: append(append([]string{}, sick...), unready...),
 		Open: f.Connections, Handshake: f.HalfOpen, Limit: f.config.MaxConnections, Accepted: f.Accepted,
-		Paused: f.Paused, Pauses: f.Pauses, Buffered: f.Buffered, Resident: resident(), Before: s.resident,
+		Paused: f.Paused, Pauses: f.Pauses, Backlog: f.Backlog, Buffered: f.Buffered, Resident: resident(), Before: s.resident,
 		Lag:     lag{Ticks: f.Lag[:], Sum: float64(f.LagSum) / 1000},
 		Routes:  []route{},
 		Refused: make(map[string]uint64), Closed: make(map[string]uint64),
@@ -94,6 +94,12 @@ func (s *Server) now() live {
 	for i, n := range f.PerLoop {
 		h := f.health[i]
 		l.Loops = append(l.Loops, loop{Connections: n, Age: h.Age.Seconds(), Asleep: h.Asleep, Route: h.Route})
+	}
+	for _, r := range f.Routes {
+		one := route{r.Route, r.Connections[poller.StateOpen], r.Connections[poller.StatePaused], r.Connections[poller.StateClosing]}
+		if one.Open+one.Paused+one.Closing > 0 {
+			l.Routes = append(l.Routes, one)
+		}
 	}
 	for i, n := range f.Stats.Refused {
 		l.Refused[poller.Refused(i).String()] = n
