@@ -114,9 +114,9 @@ func wantSame(t *testing.T, c *Config, path string) {
 		t.Fatalf("written down it is refused: %v\n%s", err, data)
 	}
 	got, want := *again, *c
-	same := slices.Equal(got.Listen, want.Listen) && slices.Equal(got.Origin, want.Origin) && slices.Equal(got.Alias, want.Alias)
+	same := slices.Equal(got.Listen, want.Listen) && slices.Equal(got.Origin, want.Origin) && slices.Equal(got.Alias, want.Alias) && slices.Equal(got.TrustedProxies, want.TrustedProxies)
 	for _, c := range []*Config{&got, &want} {
-		c.Listen, c.Origin, c.Alias, c.Port, c.origins = nil, nil, nil, 0, nil
+		c.Listen, c.Origin, c.Alias, c.TrustedProxies, c.Port, c.origins = nil, nil, nil, nil, 0, nil
 	}
 	if !same || !reflect.DeepEqual(got, want) {
 		t.Errorf("written down it is another:\n got %+v\nwant %+v\n%s", *again, *c, data)

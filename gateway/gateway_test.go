@@ -40,7 +40,7 @@ func startGateway(t *testing.T, flags ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newServer(config, nil, slog.New(slog.DiscardHandler), new(fault.Counts))
+	s, err := newServer(config, handed{}, slog.New(slog.DiscardHandler), new(fault.Counts))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
-	"github.com/gobwas/ws/wsutil"
 )
 
 // upgradeHead is an upgrade request with more header lines.
@@ -168,7 +167,7 @@ func TestUnixSocket(t *testing.T) {
 		}
 		send(t, conn, ws.OpText, "x")
 		wantFrame(t, conn, ws.OpText, "x")
-		if err := wsutil.WriteClientMessage(conn, ws.OpClose, nil); err != nil {
+		if _, err := conn.Write([]byte{0x88, 0x80, 0, 0, 0, 0}); err != nil { // close, in one write
 			t.Fatal(err)
 		}
 		if got := p.waitFor(t, "connection ended")["addr"]; got != addr {

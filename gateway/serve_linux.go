@@ -90,7 +90,7 @@ func newGateway(c *Config, env func(string) (string, bool), log *slog.Logger) (*
 		return nil, err
 	}
 	given := new(fault.Counts)
-	s, err := newServer(c, handed.public, log, given)
+	s, err := newServer(c, handed, log, given)
 	if err != nil {
 		return nil, err
 	}
@@ -163,13 +163,13 @@ func (g *gateway) signal(sig os.Signal) {
 
 // newServer makes the server that the configuration asks for. Its errors name
 // what cannot be had.
-func newServer(c *Config, handed []int, log *slog.Logger, given *fault.Counts) (*poller.Server, error) {
+func newServer(c *Config, from handed, log *slog.Logger, given *fault.Counts) (*poller.Server, error) {
 	raiseDescriptors(log)
 	p, err := serverConfig(c, log, given)
 	if err != nil {
 		return nil, err
 	}
-	p.Inherited = handed
+	p.Inherited, p.Made = from.public, from.made
 	if _, given := c.origins["listen"]; !given && c.Port == 0 && len(p.Inherited) > 0 {
 		p.Listen = nil // what was handed on is served
 	}

@@ -16,11 +16,12 @@ import (
 // as the name of its unit, is public.
 const (
 	publicName = "public"
+	madeName   = "public-made" // a unix socket whose file is ours to remove
 	adminName  = "admin"
 )
 
 // handed are the listening sockets that this process was started with.
-type handed struct{ public, admin []int }
+type handed struct{ public, made, admin []int }
 
 // inherited are the listening sockets handed on by systemd or by the process
 // before this one (sd_listen_fds(3)): LISTEN_FDS of them from descriptor 3 on,
@@ -50,6 +51,9 @@ func inherited(env func(string) (string, bool), pid int) (handed, error) {
 		if name == adminName {
 			h.admin = append(h.admin, 3+i)
 			continue
+		}
+		if name == madeName {
+			h.made = append(h.made, 3+i)
 		}
 		h.public = append(h.public, 3+i)
 	}

@@ -145,7 +145,9 @@ func (g *gateway) socketFiles() (files []*os.File, names []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	names = slices.Repeat([]string{publicName}, len(fds))
+	for _, made := range g.Made() {
+		names = append(names, map[bool]string{false: publicName, true: madeName}[made])
+	}
 	more, err := g.admin.Sockets()
 	fds, names = append(fds, more...), append(names, slices.Repeat([]string{adminName}, len(more))...)
 	files = make([]*os.File, len(fds))

@@ -29,6 +29,9 @@ type Config struct {
 	// address Listen names takes its place; without Listen all are served;
 	// others are closed with a log line. The Server owns them from New on.
 	Inherited []int
+	// Made are those of Inherited that are unix sockets of a server before this
+	// one: their files are removed when this one stops, as if it had made them.
+	Made []int
 	// SocketBuffer is the kernel's memory for each direction of a connection, in
 	// bytes; 0: its own tuning.
 	SocketBuffer int
@@ -115,16 +118,9 @@ func Default(routes *websocket.Routes) Config {
 func (c *Config) Validate() error {
 	var errs []error
 	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf("poller: "+format, args...)) }
-	if len(c.Listen)+len(c.Inherited) == 0 {
-		fail("nothing to listen on")
-	}
+	c.validateListen(fail)
 	if c.Routes == nil {
 		fail("no routes")
-	}
-	for _, text := range c.Listen {
-		if a, err := address.Parse(text); err == nil && a.Proxy && (c.Preface == nil || c.Trusted == nil) {
-			fail("listen address %q: proxy=required needs Preface and Trusted", text)
-		}
 	}
 	if c.Loops < 0 || c.Loops > 1024 {
 		fail("loops: %d is not from 0 to 1024", c.Loops)
@@ -134,9 +130,6 @@ func (c *Config) Validate() error {
 	}
 	if c.Jobs < 1 {
 		fail("jobs: %d is not at least 1", c.Jobs)
-	}
-	if b := c.SocketBuffer; b != 0 && (b < 4<<10 || b > 1<<30) {
-		fail("socket buffer: %d is neither 0 nor from 4 KiB to 1 GiB", b)
 	}
 	if c.MaxBuffered < 0 {
 		fail("max buffered: %d is negative", c.MaxBuffered)
@@ -152,6 +145,20 @@ func (c *Config) Validate() error {
 		fail("drain code: %d is neither 1001 nor 1012", c.DrainCode)
 	}
 	return errors.Join(errs...)
+}
+
+func (c *Config) validateListen(fail func(string, ...any)) {
+	if len(c.Listen)+len(c.Inherited) == 0 {
+		fail("nothing to listen on")
+	}
+	for _, text := range c.Listen {
+		if a, err := address.Parse(text); err == nil && a.Proxy && (c.Preface == nil || c.Trusted == nil) {
+			fail("listen address %q: proxy=required needs Preface and Trusted", text)
+		}
+	}
+	if b := c.SocketBuffer; b != 0 && (b < 4<<10 || b > 1<<30) {
+		fail("socket buffer: %d is neither 0 nor from 4 KiB to 1 GiB", b)
+	}
 }
 
 func (c *Config) validateNumbers(fail func(format string, args ...any)) {

@@ -56,6 +56,10 @@ var validateCases = []struct {
 	{"drain timeout below", func(c *Config) { c.DrainTimeout = -1 }, "drain: 0s or its timeout, -1ns, is negative"},
 	{"drain longer than its timeout", func(c *Config) { c.Drain, c.DrainTimeout = 2, 1 }, "drain timeout: 1ns is less than drain, 2ns"},
 	{"drain waited for", func(c *Config) { c.Drain, c.DrainTimeout = time.Minute, 0 }, ""},
+	{"socket buffer off", func(c *Config) { c.SocketBuffer = 0 }, ""},
+	{"socket buffer least", func(c *Config) { c.SocketBuffer = 4 << 10 }, ""},
+	{"socket buffer below", func(c *Config) { c.SocketBuffer = 4<<10 - 1 }, "socket buffer: 4095 is neither 0 nor from 4 KiB to 1 GiB"},
+	{"socket buffer above", func(c *Config) { c.SocketBuffer = 1<<30 + 1 }, "socket buffer: 1073741825 is"},
 	{"buffers unbounded", func(c *Config) { c.MaxBuffered = 0 }, ""},
 	{"buffers below", func(c *Config) { c.MaxBuffered = -1 }, "max buffered: -1 is negative"},
 }

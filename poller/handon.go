@@ -30,6 +30,20 @@ func (s *Server) Sockets() ([]int, error) {
 	return fds, nil
 }
 
+// Made tells which of Sockets, in their order, are unix sockets whose file is
+// there and the server's to remove: from now on that of the process that gets
+// them (Config.Made).
+func (s *Server) Made() []bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	made := make([]bool, len(s.listeners))
+	for i, ln := range s.listeners {
+		now, err := fileAt(ln.made.path)
+		made[i] = err == nil && ln.made.path != "" && now == ln.made
+	}
+	return made
+}
+
 // Yield leaves the listening sockets to another process that has them: what
 // waits in their backlog is its to accept. Connections stay until Run's context
 // ends.

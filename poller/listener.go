@@ -30,7 +30,7 @@ type listener struct {
 	address.Options // what is special about its connections; any loop may look
 	addr            net.Addr
 
-	// Owned by its loop; fd is guarded by the server, too.
+	// Owned by its loop; the first two are guarded by the server's lock, too.
 	fd      int
 	made    file          // of a unix socket, to be removed when the server stops
 	paused  uint32        // tick at which it comes back to the poller; 0: it is there
@@ -285,7 +285,7 @@ func (l *loop) adopt(fd int, verdict admission, from *listener) {
 // listeners.
 func (l *loop) stopListening() {
 	for _, ln := range l.listeners {
-		ln.made.remove() // who connects from now on would not be served
+		l.srv.unlink(ln) // who connects from now on would not be served
 		for range backlogSize / acceptBatch {
 			before := l.stats.Accepted
 			if ln.starved {

@@ -127,6 +127,9 @@ func (s *Server) inherit() error {
 		if err != nil {
 			return err
 		}
+		if slices.Contains(s.conf().Made, fd) {
+			ln.made, _ = fileAt(ln.addr.String()) // gone: there is nothing to remove
+		}
 		if len(s.conf().Listen) > 0 && !s.named(ln) {
 			s.log.Warn("inherited socket is not among the listen addresses: closed", "addr", ln.addr)
 			_ = unix.Close(fd)

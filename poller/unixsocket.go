@@ -10,7 +10,8 @@ import (
 	"echogate/poller/address"
 )
 
-// file is the socket file that a listener has made; the zero value: it has none.
+// file is a socket file that goes when its listener's server stops; the zero
+// value: there is none.
 type file struct {
 	path     string
 	dev, ino uint64
@@ -113,6 +114,13 @@ func (f *file) remove() {
 		_ = unix.Unlink(f.path)
 	}
 	*f = file{}
+}
+
+// unlink removes what a listener has made.
+func (s *Server) unlink(ln *listener) {
+	s.mu.Lock() // Made looks at it
+	defer s.mu.Unlock()
+	ln.made.remove()
 }
 
 // isUnix reports whether the listener's peers have no address.

@@ -230,8 +230,11 @@ func TestUnixSocketTakeOver(t *testing.T) {
 	}
 	next := start(t, echoTable, func(c *Config) {
 		listenUnix(path + "?mode=0600")(c)
-		c.Inherited = fds
+		c.Inherited, c.Made = fds, fds
 	})
+	if made := old.Made(); len(made) != 1 || !made[0] {
+		t.Errorf("got made %v, want the file to be the old server's", made)
+	}
 	old.Yield()
 	early.Close()
 	old.stop()
@@ -244,5 +247,14 @@ func TestUnixSocketTakeOver(t *testing.T) {
 	if got := next.Addrs()[0].String(); got != path {
 		t.Errorf("the next one serves %s, want %s", got, path)
 	}
-	echoes(t, dialUnix(t, path), "late", "late")
+	late := dialUnix(t, path)
+	echoes(t, late, "late", "late")
+	late.Close()
+	next.stop()
+	if err := next.wait(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("after the last one: got %v, want no file", err)
+	}
 }
