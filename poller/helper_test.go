@@ -114,6 +114,13 @@ func (s *running) wantBalanced() {
 	for _, n := range got.Closed {
 		ended += n
 	}
+	codesIn, codesOut := uint64(0), uint64(0)
+	for i, n := range got.Wire.ClosesIn {
+		codesIn, codesOut = codesIn+n, codesOut+got.Wire.ClosesOut[i]
+	}
+	if codesIn != got.Upgrades || codesOut != got.Upgrades {
+		s.t.Errorf("%d upgrades, close codes of %d and %d: in %v, out %v", got.Upgrades, codesIn, codesOut, got.Wire.ClosesIn, got.Wire.ClosesOut)
+	}
 	if ended != got.Accepted {
 		s.t.Errorf("accepted %d connections, counted %d ends: %v", got.Accepted, ended, got.Closed)
 	}

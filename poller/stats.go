@@ -17,6 +17,7 @@ type Stats struct {
 	Statuses         [Statuses]uint64          // the same requests, by the status of the answer
 	Closed           [websocket.Causes]uint64  // connections, by cause
 	Timeouts         [Timeouts]uint64          // deadlines that passed
+	Wire             websocket.Counts          // messages, control frames, close codes, violations, round trips
 	ForwardedIgnored uint64                    // requests of trusted proxies whose forwarding header could not be read
 	SendsRefused     uint64                    // sends by Handle that came too late or found the backlog full
 	Pauses           uint64                    // times that a backlog stopped reading
@@ -115,6 +116,7 @@ func (s *Stats) add(o *Stats) {
 	for i, n := range o.Timeouts {
 		s.Timeouts[i] += n
 	}
+	s.Wire.Add(&o.Wire)
 	s.ForwardedIgnored += o.ForwardedIgnored
 	s.SendsRefused += o.SendsRefused
 	s.Pauses += o.Pauses
@@ -148,7 +150,7 @@ func (l *loop) tell() *counters {
 // snapshot is the loop's counters as of now.
 func (l *loop) snapshot() counters {
 	s := l.stats
-	s.census = slices.Clone(s.census)
+	s.census, s.Wire = slices.Clone(s.census), *l.conn.Counts()
 	s.Connections = int(l.count.Load())
 	s.HalfOpen = int(l.halfOpen.Load())
 	s.Busy = len(l.busys) - 1 - len(l.freeBusy)

@@ -25,7 +25,7 @@ func numbered(v reflect.Value, next *uint64) {
 	case reflect.Uint64, reflect.Uint32:
 		*next++
 		v.SetUint(*next)
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		*next++
 		v.SetInt(int64(*next))
 	}
@@ -65,7 +65,11 @@ func checkSum(t *testing.T, name string, a, b, sum reflect.Value) {
 		for i := range sum.Len() {
 			checkSum(t, name, a.Index(i), b.Index(i), sum.Index(i))
 		}
-	case reflect.Int:
+	case reflect.Struct:
+		for i := range sum.NumField() {
+			checkSum(t, name+"."+sum.Type().Field(i).Name, a.Field(i), b.Field(i), sum.Field(i))
+		}
+	case reflect.Int, reflect.Int64:
 		if sum.Int() != a.Int()+b.Int() {
 			t.Errorf("%s is %d of %d and %d", name, sum.Int(), a.Int(), b.Int())
 		}

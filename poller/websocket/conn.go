@@ -43,6 +43,7 @@ type Conn struct {
 	older    map[uint16]*edition     // versions before routes that have connections
 	sides    []side
 	freeSide []uint32
+	counts   Counts
 	notes    map[uint64][][2]string // by id, of the few that have some
 	noted    [][2]string            // of the connection that was released last
 	up       upgrader
@@ -151,6 +152,7 @@ func (c *Conn) Send(op ws.OpCode, p []byte) error {
 	if !c.inEvent && c.full() {
 		return ErrBacklog
 	}
+	c.counts.Out[op%opcodes].add(len(p))
 	if !c.inPlace(op, p) {
 		c.out = AppendFrame(c.spill(), op, p)
 	}
@@ -236,8 +238,9 @@ func (c *Conn) Shut(e CloseError) error {
 	if later := c.parting(e); later && e.Cause == CauseHandler || !c.st.Open() {
 		return nil
 	}
-	c.out = appendClose(c.spill(), e.Code, e.Reason)
+	c.putClose(e)
 	c.closing(e.Cause)
+	c.st.control |= closeSent
 	c.closed(e)
 	return nil
 }
@@ -245,7 +248,8 @@ func (c *Conn) Shut(e CloseError) error {
 // closing begins the wait for the peer's end of the close handshake. A message
 // under assembly will not be delivered: its memory goes back at once.
 func (c *Conn) closing(why Cause) {
-	c.st.phase, c.st.control = phaseClosing, uint16(why)
+	c.st.closes(why)
+	c.st.phase = phaseClosing
 	c.unassembled()
 	c.Resume() // or the peer's close frame would not be read
 }
@@ -267,7 +271,7 @@ func (c *Conn) closed(e CloseError) {
 // End ends the connection without a close frame.
 func (c *Conn) End(how End) {
 	if c.st.phase != phaseClosing {
-		c.st.control = uint16(CauseHandler)
+		c.st.closes(CauseHandler)
 	}
 	c.st.phase = phaseEnded
 	c.closed(CloseError{Code: ws.StatusAbnormalClosure, Cause: CauseHandler})

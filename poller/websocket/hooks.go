@@ -119,6 +119,7 @@ func (c *Conn) Pass(op ws.OpCode, p []byte) error {
 	if !c.st.Open() {
 		return ErrGone
 	}
+	c.counts.Out[op%opcodes].add(len(p))
 	if !c.inPlace(op, p) {
 		c.out = AppendFrame(c.spill(), op, p)
 	}

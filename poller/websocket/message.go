@@ -134,6 +134,7 @@ func (c *Conn) deliver(op ws.OpCode, p []byte) error {
 	if c.st.Messages < math.MaxUint32 {
 		c.st.Messages++
 	}
+	c.counts.In[op%opcodes].add(len(p))
 	var err error
 	if c.rt.Message != nil {
 		err = c.rt.Message(c, op, p)
@@ -292,6 +293,7 @@ func (c *Conn) control(in []byte, at, n int) (int, error) {
 		return 0, ErrControlFlood
 	}
 	p, _ := c.unmask(in, at, n)
+	c.counts.In[op].add(size)
 	if op == ws.OpClose {
 		return n + size, c.closeFrame(p)
 	}
@@ -326,6 +328,9 @@ func (c *Conn) pingPong(op ws.OpCode, p []byte) error {
 	if !c.st.Open() {
 		return nil
 	}
+	if op == ws.OpPong {
+		c.counts.pong(p, c.loop.Now())
+	}
 	if c.rt.Control != nil {
 		if done, err := c.rt.Control(c, op, p); done || err != nil {
 			return c.handled(err)
@@ -335,31 +340,4 @@ func (c *Conn) pingPong(op ws.OpCode, p []byte) error {
 		return c.Send(ws.OpPong, p)
 	}
 	return nil
-}
-
-// closeFrame takes the peer's close frame: it answers with the same code and
-// reason, or it was the answer to ours. Both ways the handshake is complete.
-func (c *Conn) closeFrame(p []byte) error {
-	e, err := parseClose(p)
-	if err != nil {
-		return err
-	}
-	if c.st.phase == phaseClosing {
-		return e
-	}
-	if c.rt.Control != nil {
-		done, err := c.rt.Control(c, ws.OpClose, p)
-		if err != nil {
-			return err
-		}
-		if done { // not answered: the peer, or the close timeout, ends it
-			c.closing(CausePeer)
-			c.closed(e)
-			return nil
-		}
-	}
-	if c.st.Open() {
-		_ = c.Send(ws.OpClose, p)
-	}
-	return e
 }

@@ -103,14 +103,20 @@ func (c *Conn) fail(err error) (ended error) {
 		return err
 	}
 	e := closeFor(err)
+	if v, ok := violationOf(err, e); ok {
+		c.counts.Violations[v]++
+	}
+	sent := uint16(0)
 	if c.st.Open() && !e.Peer && e.Code != ws.StatusAbnormalClosure {
 		if err = c.lastWord(e, err); c.st.Open() {
-			c.out = appendClose(c.spill(), e.Code, e.Reason)
+			c.putClose(e)
+			sent = closeSent
 		}
 	}
 	if c.st.phase != phaseClosing {
-		c.st.control = uint16(e.Cause)
+		c.st.closes(e.Cause)
 	}
+	c.st.control |= sent
 	c.st.phase = phaseEnded
 	defer func() {
 		if v := recover(); v != nil {

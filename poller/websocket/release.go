@@ -9,6 +9,7 @@ import "errors"
 // cause. A panic in Route.Close or Route.Gone is returned. The mover calls it
 // once.
 func (c *Conn) Release(cause CloseError) (counted Cause, err error) {
+	c.countEnd()
 	counted = cause.Cause
 	if c.st.phase >= phaseClosing && counted != CauseCloseTimeout {
 		counted = Cause(c.st.control)

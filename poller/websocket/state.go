@@ -13,7 +13,7 @@ type State struct {
 	side     uint32 // index into the loop's side entries; 0: none
 	Messages uint32 // data messages received; stops at the top
 	place           // of the route
-	control  uint16 // control frames in the current window; once closing: the Cause
+	control  uint16 // control frames in the current window; once closing: the Cause and marks
 	phase    phase
 	flags    flags
 }
@@ -40,6 +40,21 @@ const (
 	flagCrowd                      // its address has too many: its request is refused
 	flagLong                       // its last frame was too long for one read
 )
+
+// The marks beside the Cause of a connection that closes or has ended.
+const (
+	closeSent     = 1 << 8 // our close frame was
+	closeReceived = 1 << 9 // the peer's was
+)
+
+// closes notes why the connection closes, or ends, before its phase says so.
+func (s *State) closes(why Cause) {
+	marks := uint16(0)
+	if s.phase >= phaseClosing {
+		marks = s.control & (closeSent | closeReceived)
+	}
+	s.control = marks | uint16(why)
+}
 
 // Upgraded reports whether the connection got its 101.
 func (s *State) Upgraded() bool { return s.flags&flagUpgraded != 0 }
