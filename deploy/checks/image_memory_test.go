@@ -45,7 +45,7 @@ func TestImageKeepsItsMemory(t *testing.T) {
 // metric is the value of a series on the admin port.
 func (n network) metric(t *testing.T, series string) float64 {
 	t.Helper()
-	_, text := n.get(t, "/metrics")
+	_, text := get(t, n.dial, adminAddr, "/metrics")
 	_, rest, ok := strings.Cut(text, "\n"+series+" ")
 	line, _, _ := strings.Cut(rest, "\n")
 	v, err := strconv.ParseFloat(line, 64)

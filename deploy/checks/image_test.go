@@ -5,8 +5,6 @@ import (
 	"debug/elf"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -181,26 +179,10 @@ func TestImageRuns(t *testing.T) {
 		return mustDocker(t, "ps", "--quiet", "--no-trunc", "--filter", "health=healthy", "--filter", "id="+c.id) == c.id
 	})
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/metrics": 200} {
-		if got, _ := n.get(t, path); got != want {
+		if got, _ := get(t, n.dial, adminAddr, path); got != want {
 			t.Errorf("%s: got status %d, want %d", path, got, want)
 		}
 	}
-}
-
-// get asks the admin port.
-func (n network) get(t *testing.T, path string) (status int, body string) {
-	t.Helper()
-	hc := http.Client{Transport: &http.Transport{DialContext: n.dial, DisableKeepAlives: true}, Timeout: patience}
-	resp, err := hc.Get("http://" + adminAddr + path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(text)
 }
 
 // TestImageHealthcheck: docker knows the exit codes 0 and 1 and no other.

@@ -117,12 +117,17 @@ func serve(t *testing.T, args ...string) *server {
 	if !strings.Contains(strings.Join(args, " "), "--listen") {
 		line = append(line, "--listen", "127.0.0.1:0")
 	}
-	s := &server{process: spawn(t, exec.Command(program(t), line...))}
-	eventually(t, "the gateway listens", func() bool { return len(s.entries("listening")) > 0 || s.gone() })
-	if s.gone() {
-		t.Fatalf("the gateway has ended: %v", line)
+	return listening(t, spawn(t, exec.Command(program(t), line...)))
+}
+
+// listening waits until p, which is a gateway, has said where it listens.
+func listening(t *testing.T, p *process) *server {
+	t.Helper()
+	eventually(t, "the gateway listens", func() bool { return len(p.entries("listening")) > 0 || p.gone() })
+	if p.gone() {
+		t.Fatalf("%v has ended", p.Args)
 	}
-	start := s.entries("listening")[0]
+	s, start := &server{process: p}, p.entries("listening")[0]
 	for _, addr := range start["addrs"].([]any) {
 		s.addrs = append(s.addrs, addr.(string))
 	}
