@@ -60,7 +60,7 @@ func abuse(ctx context.Context, c *abuseCommand, out, errOut io.Writer) error {
 	if err := checkFiles(c.JSON); err != nil {
 		return usageError{err}
 	}
-	command, remove, err := c.command(ctx, errOut)
+	command, remove, err := c.command(ctx, adminOff, errOut)
 	defer remove()
 	if err != nil {
 		return usageError{err}

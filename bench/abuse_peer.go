@@ -251,13 +251,15 @@ func (s *stage) connect(n int, d dialing) ([]*peer, error) {
 
 // upgrade sends the upgrade request on all peers, and counts the answers by
 // their status.
-func (s *stage) upgrade(peers []*peer) map[int]int {
+func (s *stage) upgrade(peers []*peer) map[int]int { return s.upgradeTo(peers, s.server.Target) }
+
+func (s *stage) upgradeTo(peers []*peer, target string) map[int]int {
 	answers := make(map[int]int)
 	till := time.Now().Add(upgradesPatience)
 	for i := 0; i < len(peers); i += atATime {
 		part := peers[i:min(i+atATime, len(peers))]
 		for _, p := range part {
-			p.write(s.request(), till)
+			p.write(s.requestOf(target), till)
 		}
 		for _, p := range part {
 			answers[p.status(till)]++
@@ -266,20 +268,24 @@ func (s *stage) upgrade(peers []*peer) map[int]int {
 	return answers
 }
 
-func (s *stage) request() []byte {
-	return appendRequest(nil, s.server.Host, s.server.Target, nonce(1, 1, 1))
+func (s *stage) request() []byte { return s.requestOf(s.server.Target) }
+
+func (s *stage) requestOf(target string) []byte {
+	return appendRequest(nil, s.server.Host, target, nonce(1, 1, 1))
 }
 
 // open connects and upgrades n peers, all of which must be served. A few at a
 // time: more would be half-open together, of which there is a limit.
-func (s *stage) open(n int, d dialing) ([]*peer, error) {
+func (s *stage) open(n int, d dialing) ([]*peer, error) { return s.openTo(n, d, s.server.Target) }
+
+func (s *stage) openTo(n int, d dialing, target string) ([]*peer, error) {
 	first := len(s.peers)
 	for left := n; left > 0; left -= atATime {
 		part, err := s.connect(min(left, atATime), d)
 		if err != nil {
 			return nil, err
 		}
-		if answers := s.upgrade(part); answers[101] != len(part) {
+		if answers := s.upgradeTo(part, target); answers[101] != len(part) {
 			return nil, fmt.Errorf("upgrades of %d clients were answered with %v", len(part), answers)
 		}
 	}

@@ -42,9 +42,9 @@ func TestAbuseOfTheGateway(t *testing.T) {
 		"  within": true, "CPU of a core, percent": true, "connections a second": true,
 		"served clients go: their places used within": true, "limit raised: the rest served within": true,
 	}
-	_, got := verdicts(t, "--gateway", file, "--row", "B1,B2,E1,E2,G4,H1")
-	if len(got) != 6 {
-		t.Fatalf("got %d verdicts, want 6", len(got))
+	_, got := verdicts(t, "--gateway", file, "--row", "B1,B2,E1,E2,F1,G4,H1")
+	if len(got) != 7 {
+		t.Fatalf("got %d verdicts, want 7", len(got))
 	}
 	for _, v := range got {
 		if v.Error != "" || len(v.Checks) < 2 {

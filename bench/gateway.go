@@ -26,10 +26,10 @@ func (f *gatewayFlags) check() error {
 	return nil
 }
 
-// command is how to start the server; more flags may follow it. remove takes
-// away what was built for it.
-func (f *gatewayFlags) command(ctx context.Context, errOut io.Writer) (command string, remove func(), err error) {
-	const flags = adminOff + " --log-level error --listen 127.0.0.1:" + portPlace
+// command is how to start the server, with the flag admin if it is the gateway;
+// more flags may follow it. remove takes away what was built for it.
+func (f *gatewayFlags) command(ctx context.Context, admin string, errOut io.Writer) (command string, remove func(), err error) {
+	flags := admin + " --log-level error --listen 127.0.0.1:" + portPlace
 	remove = func() {}
 	if f.Exec != "" {
 		return f.Exec, remove, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -20,7 +21,7 @@ type soakCommand struct {
 	Scale    float64       `default:"1" placeholder:"N" help:"How many of the clients there are: 0.1 is a tenth, 3 three times as many."`
 	Rate     Number        `default:"1000" placeholder:"N" help:"Messages a second of the bystanders."`
 	gatewayFlags
-	Metrics  string     `placeholder:"URL" help:"Prometheus metrics of the server, where its heap and goroutines are looked up. {admin} is replaced by a second free port, in --exec too."`
+	Metrics  string     `placeholder:"URL" help:"Prometheus metrics of the server, where its heap and goroutines are looked up. {admin} is replaced by a second free port, in --exec too. Without --exec they are the gateway's."`
 	JSON     string     `name:"json" placeholder:"FILE" help:"Write everything as JSON; - is standard output, without the tables."`
 	Markdown string     `placeholder:"FILE" help:"Write the tables as Markdown."`
 	HTML     string     `name:"html" placeholder:"FILE" help:"Write a page with plots."`
@@ -54,7 +55,10 @@ func (c *soakCommand) check() error {
 }
 
 // adminPlace stands for a second free port, where the server's metrics are.
-const adminPlace = "{admin}"
+const (
+	adminPlace   = "{admin}"
+	adminAddress = "127.0.0.1:" + adminPlace
+)
 
 // withAdminPort replaces {admin} in a command and the URL of its metrics.
 func withAdminPort(command, metrics string) (string, string, error) {
@@ -77,7 +81,10 @@ func soak(ctx context.Context, c *soakCommand, out io.Writer, errOut *os.File) e
 	if err := checkFiles(c.JSON, c.Markdown, c.HTML); err != nil {
 		return usageError{err}
 	}
-	command, remove, err := c.command(ctx, errOut)
+	if c.Exec == "" && c.Metrics == "" {
+		c.Metrics = "http://" + adminAddress + "/metrics"
+	}
+	command, remove, err := c.command(ctx, " --admin "+adminAddress, errOut)
 	defer remove()
 	if err != nil {
 		return usageError{err}
@@ -90,8 +97,8 @@ func soak(ctx context.Context, c *soakCommand, out io.Writer, errOut *os.File) e
 }
 
 // run starts the server, lets everybody in, and out again.
-func (c *soakCommand) run(ctx context.Context, command string, errOut *os.File) (*Soak, error) {
-	command, metrics, err := withAdminPort(command, c.Metrics)
+func (c *soakCommand) run(ctx context.Context, template string, errOut *os.File) (*Soak, error) {
+	command, metrics, err := withAdminPort(template, c.Metrics)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +117,7 @@ func (c *soakCommand) run(ctx context.Context, command string, errOut *os.File) 
 	if err != nil {
 		return nil, err
 	}
-	s := &Soak{Version: resultVersion, Started: w.started, Command: command, Scale: c.Scale, Bystanders: r, Crowd: crowd}
+	s := &Soak{Version: resultVersion, Started: w.started, Command: named(template), Scale: c.Scale, Bystanders: r, Crowd: crowd}
 	if s.Interrupted = ctx.Err() != nil; !s.Interrupted {
 		fmt.Fprintln(errOut, "the load is off")
 		if err := c.settle(ctx, w); err != nil {
@@ -120,6 +127,13 @@ func (c *soakCommand) run(ctx context.Context, command string, errOut *os.File) 
 	s.Samples, s.Figures = w.samples, flatFigures(w.samples)
 	s.check()
 	return s, nil
+}
+
+// named is a command without the directory of its program, which says nothing
+// to who reads a record.
+func named(command string) string {
+	program, rest, _ := strings.Cut(command, " ")
+	return strings.TrimSpace(filepath.Base(program) + " " + rest)
 }
 
 // load is everything between the first client and the last. What ends it is

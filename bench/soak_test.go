@@ -39,6 +39,11 @@ func (s *Soak) flat(t *testing.T, name string) Flat {
 // seconds a runtime does not give it back.
 func TestSoakOfTheGateway(t *testing.T) {
 	_, s, errOut := soaked(t, "--gateway", buildGateway(t))
+	for _, name := range []string{"Go heap", "goroutines"} { // the metrics are asked for by themselves
+		if f := s.flat(t, name); f.Before == 0 || f.Last == 0 {
+			t.Errorf("got %+v, want a figure", f)
+		}
+	}
 	for _, name := range []string{"descriptors", "sockets"} {
 		if f := s.flat(t, name); f.After > f.Before || f.First <= f.Before {
 			t.Errorf("got %+v, want a figure that goes up and comes back", f)
@@ -51,6 +56,9 @@ func TestSoakOfTheGateway(t *testing.T) {
 	}
 	if s.Bystanders.Count == 0 || s.Bystanders.Lost > 0 {
 		t.Errorf("got %d messages of bystanders, %d lost", s.Bystanders.Count, s.Bystanders.Lost)
+	}
+	if !strings.HasPrefix(s.Command, gatewayName+" ") || !strings.Contains(s.Command, portPlace) {
+		t.Errorf("got command %q, want it as anybody would write it", s.Command)
 	}
 	if !strings.Contains(errOut, "the load is off") {
 		t.Errorf("got %q, want it to say when the load is off", errOut)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // openConsole opens the console page of a gateway of its own.
@@ -149,9 +150,7 @@ func TestConsoleError(t *testing.T) {
 // and nothing on the page moves meanwhile.
 func TestConsoleThousandMessages(t *testing.T) {
 	b := openConsole(t)
-	b.run(`window.shift = 0;
-		new PerformanceObserver((list) => list.getEntries().forEach((e) => (window.shift += e.value)))
-			.observe({type: "layout-shift", buffered: false})`)
+	b.watchShifts()
 	b.click("open")
 	b.waitState("OPEN")
 	b.fill("text", "message {n}")
@@ -179,9 +178,7 @@ func TestConsoleThousandMessages(t *testing.T) {
 	if rows := valueOf[int](b, `document.getElementById("rows").childElementCount`); rows > 200 {
 		t.Errorf("the log has %d rows in the document", rows)
 	}
-	if shift := valueOf[float64](b, "shift"); shift > 0 {
-		t.Errorf("the layout shifted by %v", shift)
-	}
+	b.wantNoShift()
 	if !strings.Contains(b.text("rows"), "message 1000") {
 		t.Error("the newest message is not in view")
 	}
@@ -255,4 +252,44 @@ func TestConsoleBadInput(t *testing.T) {
 	b.click("submit")
 	invalid("file")
 	wantKinds(t, b.download(), "event open")
+}
+
+// All of it goes without a mouse.
+func TestConsoleByKeyboard(t *testing.T) {
+	b := openConsole(t)
+	press := func(what, id string, keys string, more ...chromedp.KeyOption) {
+		t.Helper()
+		b.do(what, chromedp.Focus(chromedp.CSS("#"+id)), chromedp.KeyEvent(keys, more...))
+	}
+	press("connecting", "url", kb.Enter)
+	b.waitState("OPEN")
+	press("sending", "text", kb.Enter, chromedp.KeyModifiers(kb.ModifierCtrl))
+	b.waitReceived("1")
+	press("reading", "log", kb.End)
+	b.until(`document.getElementById("detail-title").textContent.startsWith("received · text")`)
+	press("closing", "reason", kb.Enter)
+	b.waitState("CLOSED")
+	b.do("opening the picker", chromedp.Focus(chromedp.CSS("#picker summary")), chromedp.KeyEvent(" "))
+	b.until(`document.getElementById("route").options.length > 10`)
+	// From the first control to the last, the tabulator comes by everything that
+	// can be used, and what has the focus is seen.
+	b.run(`document.getElementById("url").focus()`)
+	seen := map[string]bool{}
+	for range 60 {
+		b.do("tabbing", chromedp.KeyEvent(kb.Tab))
+		seen[valueOf[string](b, `document.activeElement.id || document.activeElement.tagName`)] = true
+		if !valueOf[bool](b, `document.activeElement === document.body || getComputedStyle(document.activeElement.matches(".segments input") ? document.activeElement.nextElementSibling : document.activeElement).outlineStyle !== "none"`) {
+			t.Errorf("the focus on %s is not seen", b.focus())
+		}
+	}
+	for _, id := range []string{"copy-url", "SUMMARY", "route", "fault", "protocols", "open", "code", "reason", "text", "count", "every", "only", "filter", "follow", "copy", "download", "clear", "log", "detail-copy", "detail-close"} {
+		if !seen[id] {
+			t.Errorf("the tabulator does not come by %s: %v", id, seen)
+		}
+	}
+}
+
+// focus names what has the focus.
+func (b *tab) focus() string {
+	return valueOf[string](b, `document.activeElement.outerHTML.slice(0, 100)`)
 }

@@ -133,13 +133,18 @@ func (b *tab) click(id string) {
 // fill gives a field its value, as typing would.
 func (b *tab) fill(id, value string) {
 	b.t.Helper()
-	text, _ := json.Marshal(value)
 	b.run(`(() => {
 		const field = document.getElementById("` + id + `");
-		field.value = ` + string(text) + `;
+		field.value = ` + quoted(value) + `;
 		field.dispatchEvent(new Event("input", {bubbles: true}));
 		field.dispatchEvent(new Event("change", {bubbles: true}));
 	})()`)
+}
+
+// quoted is a text as a script has it.
+func quoted(s string) string {
+	text, _ := json.Marshal(s) // a string always can be
+	return string(text)
 }
 
 // choose picks a radio button.
@@ -217,6 +222,40 @@ func (b *tab) saveDownloads() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// watchShifts has the browser watch whether anything moves that nobody moved.
+func (b *tab) watchShifts() {
+	b.t.Helper()
+	b.run(`window.shift = 0;
+		new PerformanceObserver((list) => list.getEntries().forEach((e) => (window.shift += e.value)))
+			.observe({type: "layout-shift", buffered: false})`)
+}
+
+func (b *tab) wantNoShift() {
+	b.t.Helper()
+	if shift := valueOf[float64](b, "shift"); shift > 0 {
+		b.t.Errorf("the layout shifted by %v", shift)
+	}
+}
+
+// allowClipboard lets the page read what it has copied.
+func (b *tab) allowClipboard() {
+	b.t.Helper()
+	_, err := chromedp.CallBrowser(b.ctx, browser.SetPermission, browser.SetPermissionParams{
+		Permission: &browser.PermissionDescriptor{Name: "clipboard-read"}, Setting: browser.PermissionSettingGranted,
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// clipboard is what was copied last.
+func (b *tab) clipboard() string {
+	b.t.Helper()
+	b.run(`navigator.clipboard.readText().then((text) => window.copied = text)`)
+	b.until("window.copied !== undefined")
+	return valueOf[string](b, "copied")
 }
 
 // entry is one of the console's log as its download has it.

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -98,21 +97,14 @@ func TestConsoleLogIsBounded(t *testing.T) {
 // What is copied is on the clipboard as lines of text.
 func TestConsoleCopy(t *testing.T) {
 	b := openConsole(t)
-	_, err := chromedp.CallBrowser(b.ctx, browser.SetPermission, browser.SetPermissionParams{
-		Permission: &browser.PermissionDescriptor{Name: "clipboard-read"}, Setting: browser.PermissionSettingGranted,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b.allowClipboard()
 	b.click("open")
 	b.waitState("OPEN")
 	b.click("submit")
 	b.waitReceived("1")
 	b.click("copy")
 	b.until(`document.getElementById("copy").textContent === "Copied"`)
-	b.run(`navigator.clipboard.readText().then((text) => window.copied = text)`)
-	b.until("window.copied !== undefined")
-	lines := strings.Split(strings.TrimSpace(valueOf[string](b, "copied")), "\n")
+	lines := strings.Split(strings.TrimSpace(b.clipboard()), "\n")
 	if len(lines) != 3 || !strings.HasSuffix(lines[1], "↑  text  17 B  This is a message") || !strings.Contains(lines[2], " ms  This is") {
 		t.Errorf("got lines %q", lines)
 	}

@@ -35,6 +35,33 @@ func TestConsoleLooks(t *testing.T) {
 	b.fill("reason", "done")
 	b.run(`document.querySelector("#rows .row:not([hidden])[data-kind=binary]:nth-last-child(-n+20)").click()`)
 	b.until(`!document.getElementById("detail").hidden`)
+	b.inLooks("console")
+	for _, name := range []string{"tutorial", "zoo"} {
+		b.open(valueOf[string](b, "location.origin") + "/" + name)
+		b.until(`document.documentElement.scrollWidth <= innerWidth`)
+		b.picture(name)
+	}
+}
+
+// How the picker looks, open and with faults, and the zoo with what it has found.
+func TestPickerLooks(t *testing.T) {
+	b := openPicker(t)
+	b.fill("route", "/close")
+	b.fill("parameter-code", "4001")
+	for _, fault := range []string{"delay", "close", "mute-pong"} {
+		b.fill("fault", fault)
+	}
+	b.inLooks("picker")
+	b.open(valueOf[string](b, "location.origin") + "/zoo")
+	b.click("visit")
+	b.until(`document.querySelectorAll("tr[data-did]").length > 10`)
+	b.inLooks("zoo")
+	b.complained() // of the animals
+}
+
+// inLooks looks at the page wide and narrow, light and dark.
+func (b *tab) inLooks(name string) {
+	b.t.Helper()
 	for _, look := range []struct {
 		name, scheme  string
 		width, height int64
@@ -46,15 +73,9 @@ func TestConsoleLooks(t *testing.T) {
 		{"phone-dark", "dark", 375, 812},
 	} {
 		b.do(look.name, emulateScheme(look.scheme), chromedp.EmulateViewport(look.width, look.height, asPhone(look.width < 500)))
-		b.until(fmt.Sprintf("innerWidth === %d", look.width))
-		if wide := valueOf[int64](b, "document.documentElement.scrollWidth"); wide > look.width {
-			t.Errorf("%s: the page is %d pixels wide", look.name, wide)
-		}
-		b.picture(look.name)
+		b.until(fmt.Sprintf("innerWidth === %d && document.documentElement.scrollWidth <= innerWidth", look.width))
+		b.picture(name + "-" + look.name)
 	}
-	b.open(valueOf[string](b, "location.origin") + "/tutorial")
-	b.until(`document.documentElement.scrollWidth <= innerWidth`)
-	b.picture("tutorial")
 }
 
 // asPhone makes scroll bars lie over the page, as on a phone.

@@ -14,6 +14,7 @@ const (
 	commandRoutes      = "routes"
 	commandHealthcheck = "healthcheck"
 	commandVersion     = "version"
+	commandClient      = "client"
 	commandHelp        = "help" // --help has been answered
 )
 
@@ -58,6 +59,17 @@ Exit codes
      in use, more connections than descriptors; the message names it
 `
 
+// clientEpilogue is the same of the client.
+const clientEpilogue = `
+Exit codes
+  0         closed with 1000
+  1         no connection, or an end without a close frame
+  2         a bad command line
+  3         nothing came in time
+  11 to 24  closed with 1001 to 1014; 15: without a code
+  30, 40    closed with 3000 to 3999, with 4000 to 4999
+`
+
 // commandLine is what kong parses: the flags and the sub-commands. The flags
 // belong to all of them, so that routes shows what serve would serve.
 type commandLine struct {
@@ -68,15 +80,24 @@ type commandLine struct {
 	Healthcheck struct {
 		Address string `arg:"" optional:"" help:"Address or URL of the admin port; without it, what --admin says."`
 	} `cmd:"" help:"Ask a running gateway whether it is healthy; ends with 0 or 1."`
-	Version struct{} `cmd:"" help:"Print the version."`
+	Version struct{}      `cmd:"" help:"Print the version."`
+	Client  clientCommand `cmd:"" help:"Connect to a WebSocket server, send, print what comes."`
 
 	env func(string) (string, bool)
 }
 
 // BeforeResolve is kong's hook between the command line and the other sources.
 func (l *commandLine) BeforeResolve(ctx *kong.Context) error {
-	if ctx.Command() == commandVersion {
-		return nil // is asked when something is wrong, and must answer then
+	switch ctx.Command() {
+	case commandVersion: // is asked when something is wrong, and must answer then
+		return nil
+	case commandClient: // has nothing to do with how a gateway is configured
+		for _, p := range ctx.Path {
+			if p.Flag != nil && p.Flag.Group != nil {
+				return fmt.Errorf("unknown flag --%s of client", p.Flag.Name)
+			}
+		}
+		return nil
 	}
 	flags := options(ctx.Kong)
 	src := sources{}
@@ -119,18 +140,31 @@ func (l *commandLine) configFile(ctx *kong.Context) string {
 // --help on out. It touches nothing of the process. The Config it returns has
 // been checked, but for version and help.
 func parse(args []string, env func(string) (string, bool), out io.Writer) (command string, c *Config, err error) {
-	line := &commandLine{env: env}
+	command, line, err := parseLine(args, env, out)
+	if err != nil {
+		return "", nil, err
+	}
+	return command, &line.Config, nil
+}
+
+// parseLine is parse for who needs what a sub-command was given, too.
+func parseLine(args []string, env func(string) (string, bool), out io.Writer) (command string, line *commandLine, err error) {
+	line = &commandLine{env: env}
 	helped := false
 	k := newParser(line, out, func(int) { helped = true })
 	ctx, err := k.Parse(args)
 	if helped {
-		return commandHelp, &line.Config, nil
+		return commandHelp, line, nil
 	}
 	if err != nil {
 		return "", nil, err
 	}
 	command, _, _ = strings.Cut(ctx.Command(), " ") // its arguments follow
-	if command != commandVersion {
+	switch command {
+	case commandVersion:
+	case commandClient:
+		err = line.Client.check()
+	default:
 		err = line.check()
 	}
 	if err != nil {
@@ -139,7 +173,7 @@ func parse(args []string, env func(string) (string, bool), out io.Writer) (comma
 	if command == commandHealthcheck && line.Healthcheck.Address != "" {
 		line.Admin = line.Healthcheck.Address
 	}
-	return command, &line.Config, nil
+	return command, line, nil
 }
 
 // newParser builds the parser of line. exit is called when --help was answered.
@@ -172,10 +206,17 @@ func options(k *kong.Kong) []*kong.Flag {
 
 // help is kong's own and the epilogue.
 func help(o kong.HelpOptions, ctx *kong.Context) error {
+	more := epilogue
+	if s := ctx.Selected(); s != nil && s.Name == "client" {
+		more = clientEpilogue
+		for _, flag := range options(ctx.Kong) {
+			flag.Hidden = true
+		}
+	}
 	if err := kong.DefaultHelpPrinter(o, ctx); err != nil {
 		return err
 	}
-	_, err := io.WriteString(ctx.Stdout, epilogue)
+	_, err := io.WriteString(ctx.Stdout, more)
 	return err
 }
 
@@ -187,6 +228,9 @@ func describe(v *kong.Value) string {
 	text := strings.TrimSuffix(v.Help, ".") + ". "
 	if v.HasDefault {
 		text += fmt.Sprintf("Default %s. ", v.Default)
+	}
+	if v.Flag.Group == nil { // of client
+		return text
 	}
 	return text + "[" + variable(v.Name) + "]"
 }

@@ -16,7 +16,7 @@ func main() {
 
 // run does what the command line says and returns the exit code.
 func run(args []string, env func(string) (string, bool), out, errOut io.Writer) int {
-	command, config, err := parse(args, env, out)
+	command, line, err := parseLine(args, env, out)
 	if err != nil && slices.Contains(args, commandHealthcheck) {
 		return unhealthy(err, errOut) // 0 or 1, whatever happens
 	}
@@ -28,15 +28,17 @@ func run(args []string, env func(string) (string, bool), out, errOut io.Writer) 
 	case commandVersion:
 		fmt.Fprintln(out, version())
 	case commandHealthcheck:
-		return healthcheck(config.Admin, out, errOut)
+		return healthcheck(line.Admin, out, errOut)
+	case commandClient:
+		return line.Client.run(out, errOut)
 	case commandRoutes:
-		return printRoutes(config, out, errOut)
+		return printRoutes(&line.Config, out, errOut)
 	case commandServe:
 		again := func() (*Config, error) {
 			_, c, err := parse(args, env, io.Discard)
 			return c, err
 		}
-		return serve(config, again, env, errOut)
+		return serve(&line.Config, again, env, errOut)
 	}
 	return exitOK
 }

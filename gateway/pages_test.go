@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptrace"
@@ -76,6 +77,35 @@ func TestPages(t *testing.T) {
 	}
 	if *connections != 1 {
 		t.Errorf("took %d connections, want one that is kept", *connections)
+	}
+}
+
+// Whatever is answered to a plain request says what it is, so that no browser
+// guesses; every page lets nothing in but our own files.
+func TestHeadersOfAllPages(t *testing.T) {
+	host := startGateway(t)
+	_, body := ask(t, host, "GET", "/routes")
+	var all []listed
+	if err := json.Unmarshal([]byte(body), &all); err != nil {
+		t.Fatal(err)
+	}
+	pages := 0
+	for _, r := range all {
+		path := strings.NewReplacer("{file}", "main.js", "{code}", "404", "{name}", "rsv1").Replace(r.Path)
+		w, _ := ask(t, host, "GET", path)
+		if w.Header.Get("X-Content-Type-Options") != "nosniff" || w.Header.Get("Content-Type") == "" {
+			t.Errorf("%s: status %d has headers %v", path, w.StatusCode, w.Header)
+		}
+		if !strings.HasPrefix(w.Header.Get("Content-Type"), "text/html") {
+			continue
+		}
+		pages++
+		if policy := w.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'; script-src 'self'; style-src 'self';") || strings.Contains(policy, "unsafe") {
+			t.Errorf("%s: got policy %q", path, policy)
+		}
+	}
+	if pages != 3 {
+		t.Errorf("got %d pages, want the console, the zoo and the tutorial", pages)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"echogate/gateway/fault"
 )
 
 var update = flag.Bool("update", false, "write the tables of README.md and deploy/README.md anew")
@@ -17,8 +19,12 @@ const (
 	tableEnd   = "<!-- end of %s -->\n"
 )
 
-// TestReferenceOfOptions compares the option table of README.md with Config.
-func TestReferenceOfOptions(t *testing.T) { keepTable(t, "README.md", "options", optionTable()) }
+// TestReference compares the tables of README.md with what they are made of.
+func TestReference(t *testing.T) {
+	for name, table := range map[string]string{"options": optionTable(), "paths": pathTable(t), "faults": faultTable()} {
+		keepTable(t, "README.md", name, table)
+	}
+}
 
 // keepTable compares a table of a file with what it should be, or writes it anew.
 func keepTable(t *testing.T, file, name, table string) {
@@ -43,6 +49,52 @@ func keepTable(t *testing.T, file, name, table string) {
 	if string(data) != want {
 		t.Errorf("%s is not what the program says; go test ./gateway -run TestReference -update writes:\n%s", file, table)
 	}
+}
+
+// pathTable is the routing table in Markdown, a row for each path and one for
+// each of its parameters.
+func pathTable(t *testing.T) string {
+	t.Helper()
+	_, all, err := table(new(Config), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	b.WriteString("\n| path | speaks | what is there |\n|---|---|---|\n")
+	for _, l := range all {
+		about := l.about
+		for _, p := range l.params {
+			about += fmt.Sprintf("<br>`?%s`: %s%s", p.Name, p.About, accepted(p))
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", l.path, l.kind(), about)
+	}
+	return b.String() + "\n"
+}
+
+// accepted is what a parameter accepts, and its default, in brackets.
+func accepted(p parameter) string {
+	text := p.Accepts
+	if text == "nothing" {
+		text = "no value"
+	}
+	if p.Default != "" {
+		text += "; else " + p.Default
+	}
+	return " (" + text + ")"
+}
+
+// faultTable is the grammar of faults in Markdown.
+func faultTable() string {
+	var b strings.Builder
+	b.WriteString("\n| parameter | accepts | default | what it does |\n|---|---|---|---|\n")
+	for _, p := range fault.Parameters() {
+		value := "–"
+		if p.Default != "" {
+			value = p.Default
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", p.Name, p.Accepts, value, p.About)
+	}
+	return b.String() + "\n"
 }
 
 // optionTable is the reference in Markdown, a table for each group.

@@ -78,3 +78,32 @@ func TestReloadOfListen(t *testing.T) {
 		}
 	}
 }
+
+// The file of aliases is read anew, and a bad one refused with its line.
+func TestSIGHUPReloadsAliases(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "aliases")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("/a /echo\n")
+	p := startProgram(t, nil, nil, "--listen", "127.0.0.1:0", "--alias-file", file)
+	old, _ := dial(t, "ws://"+p.host+"/a")
+	write("/b /echo\n")
+	p.hangup(t, "configuration reloaded")
+	send(t, old, ws.OpText, "x")
+	wantFrame(t, old, ws.OpText, "x")
+	young, _ := dial(t, "ws://"+p.host+"/b")
+	send(t, young, ws.OpText, "x")
+	wantFrame(t, young, ws.OpText, "x")
+	if status, _ := dialStatus(t, "ws://"+p.host+"/a", nil); status != 404 {
+		t.Errorf("got status %d for an alias that is gone", status)
+	}
+	write("/b /nowhere\n")
+	line := p.hangup(t, "new configuration refused, the old one stays")
+	if err, _ := line["err"].(string); !strings.HasPrefix(err, file+":1: ") {
+		t.Errorf("refused with %q", err)
+	}
+}

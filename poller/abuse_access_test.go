@@ -100,6 +100,28 @@ func TestAccessLogAtTheEnd(t *testing.T) {
 	}
 }
 
+// TestAccessLogShort: who is gone before the loop's clock has moved was there for no
+// time, not for longer than there are computers.
+func TestAccessLogShort(t *testing.T) {
+	s, log := logged(t, map[string]websocket.Route{"/gone": {Open: func(c *websocket.Conn) error {
+		c.End(websocket.Reset)
+		return nil
+	}}})
+	const visits = 100
+	for n := range visits {
+		c := s.connect()
+		c.write([]byte(request("/gone")))
+		eventually(t, "a line", func() bool { return log.lines("route=/gone ") == n+1 })
+	}
+	for line := range strings.Lines(log.String()) {
+		_, rest, _ := strings.Cut(line, "duration=")
+		text, _, _ := strings.Cut(rest, " ")
+		if d, err := time.ParseDuration(text); err != nil || d < 0 || d > patience {
+			t.Fatalf("got duration %q, %v", text, err)
+		}
+	}
+}
+
 // TestAccessLogNotes: what handlers have noted stands at the end of the line, and
 // the connection that has the same descriptor next has none of it.
 func TestAccessLogNotes(t *testing.T) {

@@ -120,7 +120,7 @@ func (l *loop) logAccess(fd int, s *slot, p *identity, cause websocket.CloseErro
 	in, out, ok := transferred(fd)
 	l.srv.access.put(access{
 		route: l.conn.Pattern(), addr: p.remote(), cause: counted, sent: p.sent, received: p.received,
-		duration: time.Duration(l.tick-p.came) * tickTime, messages: s.ws.Messages, in: in, out: out, counted: ok,
+		duration: since(p.came, l.tick), messages: s.ws.Messages, in: in, out: out, counted: ok,
 		notes: l.conn.Noted(),
 	})
 }

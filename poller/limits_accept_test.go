@@ -80,7 +80,7 @@ func TestAcceptResumesAtClose(t *testing.T) {
 // limits.md E1, with a descriptor limit and a process of its own.
 func TestDescriptorsRunOut(t *testing.T) {
 	t.Parallel()
-	p := startProcess(t)
+	p := startProcess(t, nil)
 	const allowed, more = 20, 10
 	p.tell(fmt.Sprint("limit ", allowed))
 	var served []*client

@@ -108,7 +108,7 @@ func TestResetWhilePaused(t *testing.T) {
 // no time: no event comes again and again.
 func TestHalfClosedPeersDoNotSpin(t *testing.T) {
 	t.Parallel()
-	p := startProcess(t)
+	p := startProcess(t, nil)
 	frames := many(20, masked(ws.OpBinary, make([]byte, 4096), true))
 	for range 50 {
 		c := connectTo(t, p.addr, 4<<10).upgrade("/narrow")

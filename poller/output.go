@@ -129,6 +129,9 @@ func (l *loop) backlog(fd int, s *slot, head, out []byte) {
 	b := l.work(fd, s)
 	if len(b.out) == 0 {
 		b.progress, b.unacked = l.tick, 0
+		if first := len(head) > 0; first || len(out) > 0 {
+			head, out = l.takeOut(b, first, head, out)
+		}
 	}
 	if need := len(b.out) + len(head) + len(out); need > cap(b.out) {
 		grown := append(l.Alloc(max(need, 2*(len(b.out)-b.off))), b.out[b.off:]...)
@@ -137,6 +140,26 @@ func (l *loop) backlog(fd int, s *slot, head, out []byte) {
 	}
 	b.out = append(append(b.out, head...), out...)
 	l.marks(s, b)
+}
+
+// takeOut makes the memory in which a large reply lies the backlog, and returns what
+// does not lie there.
+func (l *loop) takeOut(b *busy, first bool, head, out []byte) (_, _ []byte) {
+	reply := out
+	if first {
+		reply = head
+	}
+	m, at := l.conn.Adopt(first, len(reply))
+	switch {
+	case m == nil:
+		return head, out
+	case first:
+		head = nil
+	default:
+		out = nil
+	}
+	b.out, b.off = m, at
+	return head, out
 }
 
 // marks compares the backlog with the water marks.

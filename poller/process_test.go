@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
 
 	"echogate/poller/websocket"
@@ -28,6 +29,7 @@ type process struct {
 	in    io.WriteCloser
 	lines *bufio.Reader
 	addr  string
+	came  []*client // those of connect
 }
 
 // answer is what the process says to every command.
@@ -39,11 +41,18 @@ type answer struct {
 	Err      string        // what Run returned, after "wait"
 }
 
+// settings are fields of Config by their names, and what they are to be.
+type settings map[string]any
+
 // startProcess starts the server and waits until it listens.
-func startProcess(t *testing.T) *process {
+func startProcess(t *testing.T, changes settings) *process {
 	t.Helper()
+	text, err := json.Marshal(changes)
+	if err != nil {
+		t.Fatal(err)
+	}
 	p := &process{t: t, cmd: exec.Command(os.Args[0])}
-	p.cmd.Env = append(os.Environ(), asServer+"=1")
+	p.cmd.Env = append(os.Environ(), asServer+"="+string(text))
 	p.cmd.Stderr = os.Stderr
 	in, err := p.cmd.StdinPipe()
 	if err != nil {
@@ -88,10 +97,63 @@ func (p *process) answer() (a answer) {
 	return a
 }
 
+// peak is the most memory that the process has held so far, in bytes.
+func (p *process) peak() int {
+	p.t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	var kib int
+	if _, err := fmt.Sscan(rest, &kib); err != nil {
+		p.t.Fatalf("no VmHWM in %s: %v", status, err)
+	}
+	return kib << 10
+}
+
+// connect opens a TCP connection to the process.
+func (p *process) connect() *client {
+	p.t.Helper()
+	c := connectTo(p.t, p.addr, 0)
+	p.came = append(p.came, c)
+	return c
+}
+
+// dial opens n WebSocket connections to it.
+func (p *process) dial(n int, path string) []*client {
+	p.t.Helper()
+	clients := make([]*client, n)
+	for i := range clients {
+		clients[i] = p.connect().upgrade(path)
+	}
+	return clients
+}
+
+// until waits until the counters of the process are as cond wants them.
+func (p *process) until(what string, cond func(*Stats) bool) {
+	p.t.Helper()
+	var got Stats
+	defer func() {
+		if p.t.Failed() {
+			p.t.Logf("%+v", got)
+		}
+	}()
+	eventually(p.t, what, func() bool {
+		got = p.tell("stats").Stats
+		return cond(&got)
+	})
+}
+
 // serveProcess is the other end: the server, told what to do line by line. At
 // the end of its input it exits.
 func serveProcess() int {
-	routes, err := websocket.Compile(map[string]websocket.Route{"/echo": echoing, "/narrow": narrow})
+	ours := echoing
+	ours.Origins = []string{"https://echogate.example"}
+	routes, err := websocket.Compile(map[string]websocket.Route{
+		"/": echoing, "/echo": echoing, "/narrow": narrow, "/ours": ours,
+		"/panic": {Message: func(*websocket.Conn, ws.OpCode, []byte) error { boom(); return nil }},
+	})
 	if err != nil {
 		panic(err)
 	}
@@ -99,6 +161,9 @@ func serveProcess() int {
 	config.Listen, config.Loops, config.Drain = []string{"127.0.0.1:0"}, 2, 2*time.Second
 	config.DrainTimeout = 0 // the parent waits for so long as it likes
 	config.Log = slog.New(slog.DiscardHandler)
+	if err := json.Unmarshal([]byte(os.Getenv(asServer)), &config); err != nil {
+		panic(err)
+	}
 	s, err := New(config)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

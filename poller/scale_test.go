@@ -41,7 +41,7 @@ func TestScale(t *testing.T) {
 		// looks for, two goroutines at one thing, shows with a few.
 		n = min(n, 2000)
 	}
-	p := startProcess(t)
+	p := startProcess(t, nil)
 	some := n / 10
 	conns := make([]net.Conn, 0, n)
 	defer func() {

@@ -26,6 +26,7 @@ type Conn struct {
 	out       []byte    // the side buffer: what is sent otherwise
 	header    ws.Header // of the frame under way
 	spent     []byte    // memory of a message, to be given back when it has been sent
+	parted    bool      // what Filled returned lies in spent
 	inEvent   bool      // Receive, Filled or Answer runs: a reply is never refused
 	stopped   bool      // Receive left whole frames untaken
 	last      place     // of the Route that lastRoute is

@@ -164,8 +164,24 @@ func (c *Conn) Sent() {
 	if c.out != nil || c.spent != nil {
 		c.loop.Free(c.lent)
 		c.loop.Free(c.spent)
-		c.out, c.lent, c.spent = nil, nil, nil
+		c.out, c.lent, c.spent, c.parted = nil, nil, nil, false
 	}
+}
+
+// Adopt gives the mover the memory of a reply that lies in a message's own memory
+// and whose last bytes, unsent, the socket did not take: m[at:], instead of a copy
+// of them. The mover gives it back with Free. first tells whether the reply is what
+// Filled returned or what Receive did. nil: it does not lie there, or so little is
+// left that a copy is better.
+func (c *Conn) Adopt(first bool, unsent int) (m []byte, at int) {
+	if c.spent == nil || first != c.parted || !first && c.runEnd == 0 || 2*unsent < cap(c.spent) {
+		return nil, 0
+	}
+	if !first {
+		c.runAt, c.runEnd = 0, 0
+	}
+	m, c.spent = c.spent, nil
+	return m, len(m) - unsent
 }
 
 // Room is memory of a large frame under way, for the mover to read into; nil
@@ -204,6 +220,7 @@ func (c *Conn) Filled(n int) (out []byte, err error) {
 		return nil, err // Receive returns it
 	}
 	out = c.output()
+	c.parted = c.spent != nil
 	c.runAt, c.runEnd, c.curEnd = 0, 0, -1
 	return out, err
 }

@@ -166,3 +166,46 @@ func TestFlush(t *testing.T) {
 		t.Errorf("%d buffers are held", p.loop.buffers)
 	}
 }
+
+// The memory of a large reply that the socket did not take may become the
+// mover's; what else there is to send stays where it is.
+func TestAdopt(t *testing.T) {
+	large := letters(100_000)
+	for _, tt := range []struct {
+		name, first, rest string
+		filled            bool // the rest is read into Room
+		unsent            int
+		want              bool
+	}{
+		{"filled", text(large)[:50_000], text(large)[50_000:], true, 90_000, true},
+		{"in two frames", begin(large[:90_000]), last(large[90_000:]), false, 100_000, true},
+		{"little is left", begin(large[:90_000]), last(large[90_000:]), false, 40_000, false},
+		{"in one read", "", text(large[:1000]), false, 900, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := limited(t, Limits{})
+			p.feed([]byte(tt.first))
+			var reply []byte
+			if tt.filled {
+				room, _ := p.Room()
+				reply, _ = p.Filled(copy(room, tt.rest))
+			} else {
+				_, reply, _ = p.Receive([]byte(tt.rest))
+			}
+			want := string(reply[len(reply)-tt.unsent:])
+			if m, _ := p.Adopt(!tt.filled, tt.unsent); m != nil {
+				t.Error("memory of what is not there was given away")
+			}
+			m, at := p.Adopt(tt.filled, tt.unsent)
+			if (m != nil) != tt.want || m != nil && string(m[at:]) != want {
+				t.Errorf("got %s at %d, want %v", brief(m), at, tt.want)
+			}
+			p.Sent()
+			if m != nil && string(m[at:]) != want {
+				t.Error("it was given back all the same")
+			}
+			p.loop.Free(m)
+			p.end(t, ErrEOF)
+		})
+	}
+}

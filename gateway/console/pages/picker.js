@@ -58,10 +58,10 @@ class Picker {
     this.#segments = names.map((name) => new Field(about(name), edited));
     this.#own = route.parameters.filter((p) => !names.includes(p.name)).map((p) => new Field(p, edited));
     $("route-parameters").replaceChildren(...[...this.#segments, ...this.#own].map((f) => f.row));
-    if (route.path === "/zoo/{name}") {
-      suggest(this.#segments[0]);
-    }
     this.#pick();
+    if (route.path === "/zoo/{name}") {
+      suggest(this.#segments[0]).then(edited);
+    }
   }
 
   // #add adds the fault that was chosen. Each is there once.
@@ -145,7 +145,8 @@ class Field {
 
 // suggest offers the animals by name.
 async function suggest(field) {
-  const animals = await list("/zoo").catch(() => []);
+  const animals = await list("/zoo");
+  field.input.placeholder = animals[0].name;
   const names = element("datalist", {id: "animals"});
   names.append(...animals.map((a) => element("option", {value: a.name, label: a.does})));
   field.row.append(names);

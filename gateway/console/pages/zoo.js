@@ -29,12 +29,12 @@ function meet(name) {
 }
 
 // words is what was done in a few words.
-function words({opened, messages, code, clean}) {
+function words({opened, messages, code}) {
   const parts = [opened ? "opened" : "not opened"];
   if (messages > 0) {
     parts.push(messages === 1 ? "1 message" : `${messages} messages`);
   }
-  parts.push(code === null ? "hung" : `closed ${code}${clean ? ", clean" : ""}`);
+  parts.push(code === null ? "hung" : `closed ${code}`);
   return parts.join(", ");
 }
 

@@ -58,6 +58,11 @@ func NewServer(table map[string]websocket.Route) *Server {
 	if err != nil {
 		panic(err)
 	}
+	return NewServerOf(routes)
+}
+
+// NewServerOf serves a table that is compiled already.
+func NewServerOf(routes *websocket.Routes) *Server {
 	s := &Server{
 		Remote:  netip.MustParseAddrPort("192.0.2.1:1234"),
 		Local:   netip.MustParseAddrPort("192.0.2.2:80"),

@@ -1,0 +1,361 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"echogate/poller/websocket/websockettest"
+)
+
+// This file tests handlers without a socket, with a clock set by hand.
+
+// serveTable serves the gateway's routing table.
+func serveTable(t *testing.T) *websockettest.Server {
+	t.Helper()
+	routes, _, err := table(&Config{Faults: SwitchOn}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return websockettest.NewServerOf(routes)
+}
+
+func TestBench(t *testing.T) {
+	s := serveTable(t)
+	c := s.Dial("/bench")
+	c.Send(ws.OpText, "0.5 3 hello, world")
+	for i, want := range []string{`text "hello, world"`, "", `text "hello, world"`, "", `text "hello, world"`, "", ""} {
+		if got := c.Frames(); got != want {
+			t.Errorf("after %d × 250ms: got %s, want %s", i, got, want)
+		}
+		s.Advance(250 * time.Millisecond)
+	}
+	c.Send(ws.OpText, "1ms 1000 x")
+	s.Advance(500 * time.Millisecond)
+	if n := strings.Count(c.Frames(), `text "x"`); n < 490 || n > 510 {
+		t.Errorf("%d messages in 500 ms, want one each millisecond", n)
+	}
+	c.Send(ws.OpText, "1h 1 x")
+	if got := c.Frames(); !strings.Contains(got, "accepted is INTERVAL COUNT MESSAGE") {
+		t.Errorf("got %s", got)
+	}
+	c.Send(ws.OpText, "1s 1 y") // in the place of the one under way
+	s.Advance(time.Minute)
+	if got := c.Frames(); got != `text "y"` {
+		t.Errorf("got %s, want the new order's alone", got)
+	}
+	for _, bad := range []string{"", "1", "1 1", "x 1 y", "1 x y", "-1 1 x", "1 -1 x", "1 1000001 x", "NaN 1 x", "61 1 x", "1e300 1 x"} {
+		c.Send(ws.OpText, bad)
+		if got := c.Frames(); !strings.Contains(got, "accepted is INTERVAL COUNT MESSAGE") {
+			t.Errorf("%q: got %s", bad, got)
+		}
+	}
+	if s.Timers() != 0 {
+		t.Errorf("%d timers are left", s.Timers())
+	}
+}
+
+// A reader that is too slow for /bench gets every message in the end.
+func TestBenchWaitsForItsReader(t *testing.T) {
+	s := serveTable(t)
+	c := s.Dial("/bench")
+	c.Stall()
+	c.Send(ws.OpText, "0 2000 "+strings.Repeat("x", 1000))
+	s.Advance(10 * time.Second)
+	for range 100 {
+		c.Unstall()
+		s.Advance(time.Second)
+	}
+	if n := strings.Count(c.Frames(), "text"); n != 2000 {
+		t.Errorf("%d messages came, want 2000", n)
+	}
+}
+
+func TestTime(t *testing.T) {
+	s := serveTable(t)
+	c := s.Dial("/time")
+	for range 3 {
+		if _, err := time.Parse(time.RFC3339Nano, c.Next().Payload); err != nil {
+			t.Error(err)
+		}
+		if got := c.Frames(); got != "" {
+			t.Errorf("too much: %s", got)
+		}
+		s.Advance(time.Second)
+	}
+	c.SendClose(1000, "")
+	if s.Timers() != 0 {
+		t.Errorf("closed, it has %d timers", s.Timers())
+	}
+}
+
+func TestBenchmarkHelper(t *testing.T) {
+	s := serveTable(t)
+	c := s.Dial("/benchmark_helper")
+	c.Send(ws.OpText, "receive 5")
+	c.Send(ws.OpText, "receive 0")
+	c.Send(ws.OpText, "send 1")
+	c.Send(ws.OpBinary, "aaaa")
+	c.Send(ws.OpText, "send 0")
+	c.Send(ws.OpBinary, "xyz")
+	c.Send(ws.OpText, "send 1")
+	c.Send(ws.OpText, "")
+	if got, want := c.Frames(), `binary "aaaaa", binary "", text "4", text "3", text "0"`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	for order, want := range map[string]string{
+		"receive 1048577": `close 1008 "receive: at most 1048576"`, "receive -1": `close 1008 "receive: at most 1048576"`,
+		"send 2": `close 1008`, "receive": `close 1008`, "bogus 1": `close 1008`,
+	} {
+		c := s.Dial("/benchmark_helper")
+		if c.Send(ws.OpText, order); !strings.HasPrefix(c.Next().String(), want) {
+			t.Errorf("%s: want %s", order, want)
+		}
+	}
+}
+
+// /slow takes its rate in a second, however much arrives at once.
+func TestSlow(t *testing.T) {
+	s := serveTable(t)
+	c := s.Dial("/slow?rate=1000")
+	for range 50 {
+		c.Send(ws.OpBinary, strings.Repeat("x", 994)) // 1,002 bytes
+	}
+	c.Send(ws.OpPing, "end")
+	s.Advance(45 * time.Second)
+	if got := c.Frames(); got != "" {
+		t.Errorf("after 45 s: got %s", got)
+	}
+	s.Advance(15 * time.Second)
+	if got := c.Frames(); got != `pong "end"` {
+		t.Errorf("after 60 s: got %q", got)
+	}
+	for _, bad := range []string{"0", "-1", "x", "1000000001", ""} {
+		if r := s.Dial("/slow?rate=" + bad).Response(); r.StatusCode != 400 {
+			t.Errorf("rate %q: got status %d", bad, r.StatusCode)
+		}
+	}
+}
+
+func TestDiscard(t *testing.T) {
+	c := serveTable(t).Dial("/discard")
+	c.Send(ws.OpText, "a")
+	c.SendClose(1000, "")
+	if got := c.Frames(); got != `close 1000 ""` {
+		t.Errorf("got %s", got)
+	}
+}
+
+// described takes the descriptions that came, and the frame behind them.
+func described(t *testing.T, c *websockettest.Client) (all []description, end string) {
+	t.Helper()
+	for f := c.Next(); f != (websockettest.Frame{}); f = c.Next() {
+		var d description
+		if f.Op != ws.OpText {
+			return all, f.String()
+		}
+		if err := json.Unmarshal([]byte(f.Payload), &d); err != nil {
+			t.Fatalf("%v in %s", err, f.Payload)
+		}
+		all = append(all, d)
+	}
+	return all, ""
+}
+
+func TestFrames(t *testing.T) {
+	long := ws.MustCompileFrame(ws.MaskFrameInPlaceWith(ws.NewBinaryFrame(make([]byte, 300)), [4]byte{1, 2, 3, 4}))
+	for name, x := range map[string]struct {
+		pieces []string
+		want   description
+		end    string
+	}{
+		"whole":     {[]string{"\x81\x82abcdhi"}, description{FIN: true, Opcode: 1, Type: "text", Length: 2, LengthBits: 7, Shortest: true, Masked: true, Mask: "61626364", Header: "818261626364", Reads: []int{8}, Complete: true}, ""},
+		"cut":       {[]string{"\x82", "\x83\x00\x00", "\x00\x00a", "bc"}, description{FIN: true, Opcode: 2, Type: "binary", Length: 3, LengthBits: 7, Shortest: true, Masked: true, Mask: "00000000", Header: "828300000000", Reads: []int{1, 3, 3, 2}, Complete: true}, ""},
+		"fragment":  {[]string{"\x01\x80\x00\x00\x00\x00"}, description{Opcode: 1, Type: "text", LengthBits: 7, Shortest: true, Masked: true, Mask: "00000000", Header: "018000000000", Reads: []int{6}, Complete: true}, ""},
+		"16 bits":   {[]string{string(long[:9]), string(long[9:])}, description{FIN: true, Opcode: 2, Type: "binary", Length: 300, LengthBits: 16, Shortest: true, Masked: true, Mask: "01020304", Header: "82fe012c01020304", Reads: []int{9, 299}, Complete: true}, ""},
+		"ping":      {[]string{"\x89\x80\x00\x00\x00\x00"}, description{FIN: true, Opcode: 9, Type: "ping", LengthBits: 7, Shortest: true, Masked: true, Mask: "00000000", Header: "898000000000", Reads: []int{6}, Complete: true}, `pong ""`},
+		"close":     {[]string{"\x88\x82\x00\x00\x00\x00\x03\xe8"}, description{FIN: true, Opcode: 8, Type: "close", Length: 2, LengthBits: 7, Shortest: true, Masked: true, Mask: "00000000", Header: "888200000000", Reads: []int{8}, Complete: true}, `close 1000 ""`},
+		"RSV":       {[]string{"\xf1\x80\x00\x00\x00\x00"}, description{FIN: true, RSV: 7, Opcode: 1, Type: "text", LengthBits: 7, Shortest: true, Masked: true, Mask: "00000000", Header: "f18000000000", Reads: []int{6}, Complete: true}, `close 1002`},
+		"RSV, cut":  {[]string{"\xc1"}, description{FIN: true, RSV: 4, Opcode: 1, Type: "text", LengthBits: 7, Shortest: true, Header: "c1", Reads: []int{1}, Error: "non-zero rsv bits with no extension negotiated"}, `close 1002`},
+		"reserved":  {[]string{"\x83\x80\x00\x00\x00\x00"}, description{FIN: true, Opcode: 3, Type: "reserved", LengthBits: 7, Shortest: true, Masked: true, Mask: "00000000", Header: "838000000000", Reads: []int{6}, Complete: true}, `close 1002`},
+		"unmasked":  {[]string{"\x81\x02hi"}, description{FIN: true, Opcode: 1, Type: "text", Length: 2, LengthBits: 7, Shortest: true, Header: "8102", Reads: []int{4}, Complete: true}, `close 1002`},
+		"long form": {[]string{"\x82\xfe\x00\x01\x00\x00\x00\x00x"}, description{FIN: true, Opcode: 2, Type: "binary", Length: 1, LengthBits: 16, Masked: true, Mask: "00000000", Header: "82fe000100000000", Reads: []int{9}, Complete: true}, `close 1002 "frame length not in its shortest form"`},
+		"top bit":   {[]string{"\x82\xff\x80\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00"}, description{FIN: true, Opcode: 2, Type: "binary", Length: 1<<63 + 1, LengthBits: 64, Shortest: true, Masked: true, Mask: "00000000", Header: "82ff800000000000000100000000", Reads: []int{14}, Error: "frame length with its top bit set"}, `close 1002`},
+		"too long":  {[]string{"\x82\xff\x00\x00\x00\x00\x40\x00\x00\x00\x00\x00\x00\x00x"}, description{FIN: true, Opcode: 2, Type: "binary", Length: 1 << 30, LengthBits: 64, Shortest: true, Masked: true, Mask: "00000000", Header: "82ff000000004000000000000000", Reads: []int{15}, Error: "message too big"}, `close 1009`},
+	} {
+		c := serveTable(t).Dial("/frames")
+		for _, p := range x.pieces {
+			c.Write([]byte(p))
+		}
+		all, end := described(t, c)
+		if len(all) != 1 || !strings.HasPrefix(end, x.end) || x.end == "" && end != "" {
+			t.Errorf("%s: got %+v, then %s", name, all, end)
+			continue
+		}
+		got := all[0]
+		if got.Began.IsZero() || got.Ended.Before(got.Began) || time.Since(got.Began) > time.Minute {
+			t.Errorf("%s: began %v, ended %v", name, got.Began, got.Ended)
+		}
+		got.Began, got.Ended = time.Time{}, time.Time{}
+		if fmt.Sprint(got) != fmt.Sprint(x.want) {
+			t.Errorf("%s:\n got %+v\nwant %+v", name, got, x.want)
+		}
+	}
+}
+
+// Many short frames in one read: descriptions are longer than what they describe,
+// so they leave a part at a time.
+func TestFramesInOneRead(t *testing.T) {
+	c := serveTable(t).Dial("/frames")
+	const n = 10_000
+	c.Write([]byte(strings.Repeat("\x82\x80\x00\x00\x00\x00", n) + "\x82\x81\x00"))
+	c.Write([]byte("\x00\x00\x00x"))
+	all, _ := described(t, c)
+	if len(all) != n+1 {
+		t.Fatalf("%d descriptions, want %d", len(all), n+1)
+	}
+	for _, d := range all[:n] {
+		if !slices.Equal(d.Reads, []int{6}) {
+			t.Fatalf("got reads %v", d.Reads)
+		}
+	}
+	if got := all[n].Reads; !slices.Equal(got, []int{3, 4}) {
+		t.Errorf("got reads %v, want 3 and 4", got)
+	}
+	c = serveTable(t).Dial("/frames")
+	c.Stall() // who does not read is not read either
+	c.Write([]byte(strings.Repeat("\x82\x80\x00\x00\x00\x00", n)))
+	if c.Idle() {
+		t.Error("all was taken")
+	}
+	for range 1000 {
+		c.Unstall()
+		c.Stall()
+	}
+	c.Unstall()
+	if all, _ := described(t, c); len(all) != n {
+		t.Errorf("%d descriptions, want %d", len(all), n)
+	}
+}
+
+// A frame in very many reads has its last ones added up.
+func TestFrameInManyReads(t *testing.T) {
+	c := serveTable(t).Dial("/frames")
+	frame := ws.MustCompileFrame(ws.MaskFrameInPlace(ws.NewBinaryFrame(make([]byte, 120))))
+	for _, b := range frame {
+		c.Write([]byte{b})
+	}
+	all, _ := described(t, c)
+	if len(all) != 1 || len(all[0].Reads) != readsMost || all[0].Reads[readsMost-1] != len(frame)-readsMost+1 {
+		t.Errorf("got %+v", all)
+	}
+}
+
+func TestAliases(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "aliases")
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("# an alias file\n\n/ /echo\n\t/old\t/close?code=4000\n  # indented\n/both /echo?drop=1\n")
+	c := &Config{AliasFile: file, Alias: []string{"/flaky=/echo?dup=1&seed=7", "/both=/echo?goodbye=0", "/.ws=/discard", "/echo=/time"}, Faults: SwitchOn}
+	routes, all, err := table(c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := websockettest.NewServerOf(routes)
+	for path, want := range map[string]string{
+		"/": `text "a"`, "/old": `close 4000 ""`, "/flaky": `text "a", text "a"`, "/both": `text "a"`, "/.ws": "",
+		"/flaky?dup=2": `text "a", text "a", text "a"`, // the client's own comes first
+	} {
+		c := s.Dial(path)
+		c.Send(ws.OpText, "a")
+		if got := c.Frames(); got != want {
+			t.Errorf("%s: got %s, want %s", path, got, want)
+		}
+	}
+	if r := s.Dial("/flaky").Response(); r.Header.Get("X-Echogate-Seed") != "7" {
+		t.Errorf("got %v", r.Header)
+	}
+	if r := s.Get("/"); r.StatusCode != 426 {
+		t.Errorf("the alias / of /echo has a page: %s", r.Status)
+	}
+	seen := map[string]string{}
+	for _, l := range all {
+		if seen[l.path] != "" {
+			t.Errorf("%s is listed twice", l.path)
+		}
+		seen[l.path] = l.about
+	}
+	if seen["/echo"] != "alias of /time" || seen["/flaky"] != "alias of /echo?dup=1&seed=7" {
+		t.Errorf("got %v", seen)
+	}
+
+	for text, want := range map[string]string{
+		"/a /nowhere\n":        `:1: "/a /nowhere": no such path: accepted are those that "gateway routes" lists, perhaps with a query`,
+		"\n/a\n":               `:2: "/a": accepted are /path /target and /path /target?query`,
+		"/a /echo more\n":      `:1: "/a /echo more": accepted are /path /target and /path /target?query`,
+		"#\n/a /echo?drop=2\n": `:2: "/a /echo?drop=2": drop: accepted is 0 to 1`,
+		"a /echo\n":            `:1: "a /echo": an alias begins with a slash and has none of {}?#`,
+	} {
+		write(text)
+		if _, _, err := table(&Config{AliasFile: file, Faults: SwitchOn}, nil); err == nil || err.Error() != file+want {
+			t.Errorf("%q:\n got %v\nwant %s", text, err, file+want)
+		}
+	}
+	for text, want := range map[string]string{
+		"/a":             `--alias: "/a": accepted are /path=/target and /path=/target?query`,
+		"/a=/nowhere":    `--alias: "/a=/nowhere": no such path: accepted are those that "gateway routes" lists, perhaps with a query`,
+		"/a?x=/echo":     `--alias: "/a?x=/echo": an alias begins with a slash and has none of {}?#`,
+		"/a=/echo?rate=": `--alias: "/a=/echo?rate=": rate: accepted is 1 to 1000000000`,
+	} {
+		if _, _, err := table(&Config{Alias: []string{text}, Faults: SwitchOn}, nil); err == nil || err.Error() != want {
+			t.Errorf("%q:\n got %v\nwant %s", text, err, want)
+		}
+	}
+	if _, _, err := table(&Config{Alias: []string{"/a=/slow?rate=1"}, Faults: SwitchOff}, nil); err != nil {
+		t.Errorf("a path's own parameter: %v", err)
+	}
+	if _, _, err := table(&Config{Alias: []string{"/a=/echo?rate=1"}, Faults: SwitchOff}, nil); err == nil {
+		t.Error("a fault was taken though they are off")
+	}
+	if _, _, err := table(&Config{AliasFile: "/nowhere", Faults: SwitchOn}, nil); err == nil || !strings.HasPrefix(err.Error(), "--alias-file: ") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Every path can be asked for with every fault that its own parameters leave.
+func TestEveryPathTakesFaults(t *testing.T) {
+	_, all, err := table(&Config{Faults: SwitchOn}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serveTable(t)
+	for _, l := range all {
+		if l.kind() == kindHTTP {
+			continue
+		}
+		c := s.Dial(l.path + "?drop=1&delay=1s&close=4001@2s&seed=3")
+		if l.path == "/abort_handshake" || l.path == "/origin_check" {
+			continue // end before
+		}
+		if got := c.Response().Header.Get("X-Echogate-Seed"); got != "3" {
+			t.Errorf("%s: got seed %q", l.path, got)
+		}
+		s.Advance(3 * time.Second)
+		if got := c.Frames(); got != `close 4001 ""` && l.path != "/internal_error" && l.path != "/abort" {
+			t.Errorf("%s: got %s", l.path, got)
+		}
+	}
+	if s.Buffers() != 0 {
+		t.Errorf("%d buffers are left", s.Buffers())
+	}
+}
