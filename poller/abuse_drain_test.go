@@ -54,3 +54,26 @@ func TestDrainShare(t *testing.T) {
 	s.until("counted", func(got Stats) bool { return got.Closed[websocket.CauseGoingAway] == 1 })
 	s.dial("/echo").echo("newcomer")
 }
+
+// TestDrainShareWaitsForJobs: a message whose job is under way has been taken,
+// and its answer leaves before the connection is sent away.
+func TestDrainShareWaitsForJobs(t *testing.T) {
+	job, release := make(chan struct{}), make(chan struct{})
+	s := start(t, map[string]websocket.Route{"/": {Message: func(c *websocket.Conn, op ws.OpCode, p []byte) error {
+		return c.Go(func() func(*websocket.Conn) error {
+			close(job)
+			<-release
+			return func(c *websocket.Conn) error { return c.Send(ws.OpText, []byte("answer")) }
+		})
+	}}}, func(c *Config) { c.Loops = 1 })
+	c := s.dial("/")
+	c.text("question")
+	receive(t, job)
+	s.Drain(1, 0)
+	asked := s.tick()
+	eventually(t, "the drain has come to it", func() bool { return s.tick() > asked+5 })
+	close(release)
+	c.wantText("answer")
+	c.wantClose(1001)
+	c.finish(1001)
+}

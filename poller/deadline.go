@@ -180,6 +180,7 @@ func (l *loop) tock() error {
 	l.tick = now
 	l.beat.Store(now)
 	l.stats.lag(now - was)
+	l.stats.use.look(time.Since(l.srv.start))
 	if now-was > lateTicks && l.late == 0 {
 		l.late = was
 		return nil
@@ -345,6 +346,7 @@ func (l *loop) sleep() {
 	if l.armed && l.count.Load() == 0 && l.wheel.count == 0 && l.draining == 0 && !l.acceptPaused() {
 		l.armed = false
 		l.beat.Store(0)
+		l.stats.use = utilization{}
 		l.setTimer(0)
 		l.trim()
 		l.trim() // the first one only begins to look

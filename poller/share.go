@@ -20,12 +20,25 @@ func (l *loop) drainShare(fd int, share float64, over time.Duration) {
 	top := l.table.top()
 	for end := min(fd+slice, top); fd < end; fd++ {
 		if s := l.table.at(fd); s != nil && s.is(l) && s.ws.Open() && rand.Float64() < share {
-			l.newTimer(fd, s, time.Duration(rand.Float64()*float64(over)), l.farewell())
+			l.newTimer(fd, s, time.Duration(rand.Float64()*float64(over)), l.sendAway)
 		}
 	}
 	if fd < top {
 		_ = l.mail.post(l, letter{kind: letterTask, task: func() { l.drainShare(fd, share, over) }})
 	}
+}
+
+// jobLook is how often the end of a job is looked for.
+const jobLook = 100 * time.Millisecond
+
+// sendAway is for the connections drawn. A message whose job is under way has been
+// taken: its answer leaves before.
+func (l *loop) sendAway(c *websocket.Conn) error {
+	if c.State().Working() {
+		c.After(jobLook, l.sendAway)
+		return nil
+	}
+	return l.farewell()(c)
 }
 
 // farewell is how connections are sent away.

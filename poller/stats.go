@@ -31,6 +31,7 @@ type Stats struct {
 	Connections int          // open, those on their way to a loop included
 	HalfOpen    int          // those of them that have not upgraded
 	PerLoop     []int        // open, by loop
+	Utilization []float64    // by loop: how much of the last seconds it did not wait, from 0 to 1
 	Routes      []RouteStats // connections by route and state; the first is before the upgrade
 	Paused      int          // connections not read because of their backlog
 	Busy        int          // connections with working state
@@ -45,6 +46,7 @@ type Stats struct {
 type counters struct {
 	Stats
 	census census
+	use    utilization
 }
 
 // Stats adds up the counters of all loops. It asks each of them; of one that is
@@ -61,12 +63,11 @@ func (s *Server) Stats() Stats {
 			part = &last
 		case silent:
 			sum.Silent = append(sum.Silent, i)
-			if part = l.inquiry.known.Load(); part == nil {
-				part = new(counters)
-			}
+			part = l.lastTold()
 		}
 		sum.add(&part.Stats)
 		sum.addCensus(part.census)
+		sum.Utilization = append(sum.Utilization, part.use.ratio)
 	}
 	return sum
 }
@@ -144,6 +145,17 @@ func (s *Stats) add(o *Stats) {
 func (l *loop) tell() *counters {
 	c := l.snapshot()
 	l.inquiry.known.Store(&c)
+	return &c
+}
+
+// lastTold is what the loop counted when it last told, for one that does not
+// answer: which has not waited since.
+func (l *loop) lastTold() *counters {
+	var c counters
+	if known := l.inquiry.known.Load(); known != nil {
+		c = *known
+	}
+	c.use.ratio = 1
 	return &c
 }
 

@@ -47,7 +47,7 @@ func TestStatsAdd(t *testing.T) {
 			if want := []int{one.Connections, two.Connections}; !reflect.DeepEqual(sum.PerLoop, want) {
 				t.Errorf("PerLoop is %v, want %v", sum.PerLoop, want)
 			}
-		case "Silent", "Routes": // of the whole
+		case "Silent", "Routes", "Utilization": // of the whole
 		case "MaxLag":
 			if sum.MaxLag != max(one.MaxLag, two.MaxLag) {
 				t.Errorf("MaxLag is %d of %d and %d", sum.MaxLag, one.MaxLag, two.MaxLag)
