@@ -36,7 +36,7 @@ func (r *rehearsal) begin(over time.Duration) (until time.Time, ok bool) {
 // drain sends a share of the connections away, as a stop would, so that an
 // operator sees how clients take it; the gateway goes on.
 func (s *Server) drain(w http.ResponseWriter, r *http.Request) {
-	percent, over, err := drainQuery(r.URL.Query())
+	share, over, err := drainQuery(r.URL.Query())
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -51,20 +51,20 @@ func (s *Server) drain(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	open := s.gateway.Stats().Connections
-	s.gateway.Drain(percent/100, over)
-	s.log.Info("draining a share of the connections", "percent", percent, "over", over.String(), "connections", open, "asked_by", r.RemoteAddr)
+	s.gateway.Drain(share, over)
+	s.log.Info("draining a share of the connections", "percent", 100*share, "over", over.String(), "connections", open, "asked_by", r.RemoteAddr)
 	w.WriteHeader(http.StatusAccepted)
-	fmt.Fprintf(w, "sending %v %% of %d connections away over %s\n", percent, open, over)
+	fmt.Fprintf(w, "sending %g %% of %d connections away over %s\n", 100*share, open, over)
 }
 
-// drainQuery reads percent and over.
-func drainQuery(q url.Values) (percent float64, over time.Duration, err error) {
+// drainQuery reads percent, as a share of one, and over.
+func drainQuery(q url.Values) (share float64, over time.Duration, err error) {
 	for name := range q {
 		if name != "percent" && name != "over" {
 			return 0, 0, fmt.Errorf("%q: accepted are percent and over", name)
 		}
 	}
-	percent, err = strconv.ParseFloat(q.Get("percent"), 64)
+	percent, err := strconv.ParseFloat(q.Get("percent"), 64)
 	if err != nil || !(percent > 0 && percent <= 100) {
 		return 0, 0, fmt.Errorf("percent: %q: accepted are numbers above 0, up to 100", q.Get("percent"))
 	}
@@ -75,5 +75,5 @@ func drainQuery(q url.Values) (percent float64, over time.Duration, err error) {
 	if err != nil || over < 0 || over > maxOver {
 		return 0, 0, fmt.Errorf("over: %q: accepted are durations as 30s or 5m, up to %s", q.Get("over"), maxOver)
 	}
-	return percent, over, nil
+	return percent / 100, over, nil
 }

@@ -74,7 +74,7 @@ func TestDrainQuery(t *testing.T) {
 			t.Errorf("%q: got %v, want an error of %q", query, err, want)
 		}
 	}
-	if _, over, _ := drainQuery(url.Values{"percent": {"1"}}); over != defaultOver || over > time.Minute {
-		t.Errorf("got %v by default, want %v", over, defaultOver)
+	if share, over, _ := drainQuery(url.Values{"percent": {"25"}}); share != 0.25 || over != defaultOver || over > time.Minute {
+		t.Errorf("got %v over %v by default, want 0.25 over %v", share, over, defaultOver)
 	}
 }

@@ -3,74 +3,12 @@ package admin
 import (
 	"runtime"
 	"strconv"
-	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	"github.com/gobwas/ws"
 
 	"echogate/poller"
 	"echogate/poller/websocket"
 )
-
-// facts are what one scrape reads.
-type facts struct {
-	poller.Stats
-	health   []poller.LoopHealth
-	config   poller.Config
-	version  string
-	ready    bool
-	draining bool
-}
-
-// facts asks the loops.
-func (s *Server) facts() facts {
-	return facts{
-		Stats: s.gateway.Stats(), health: s.gateway.Health(), config: s.gateway.Config(), version: s.version,
-		ready: len(s.unready()) == 0, draining: s.draining(),
-	}
-}
-
-// kind is the type of a family.
-type kind string
-
-const (
-	counter kind = "counter"
-	gauge   kind = "gauge"
-)
-
-func (k kind) value() prometheus.ValueType {
-	if k == counter {
-		return prometheus.CounterValue
-	}
-	return prometheus.GaugeValue
-}
-
-// adder takes one series of a family.
-type adder func(v float64, labels ...string)
-
-// family is a metric. The values of its labels come from closed lists and the
-// route table: what a client sends never makes a series.
-type family struct {
-	name   string
-	kind   kind
-	labels []string
-	help   string
-	read   func(*facts, adder)
-}
-
-// histogram is a metric of that type.
-type histogram struct {
-	name, help string
-	read       func(*facts) (buckets map[float64]uint64, count uint64, sum float64)
-}
-
-// allFamilies are ours and those of other packages.
-func allFamilies(counters []Counter) []family {
-	all := append([]family(nil), families...)
-	for i := range counters {
-		all = append(all, counters[i].family())
-	}
-	return all
-}
 
 // families is the table, a metric a line.
 var families = []family{
@@ -131,6 +69,25 @@ var families = []family{
 		}},
 	{"backlog_bytes", gauge, nil, "Output that sockets have not taken.",
 		func(f *facts, add adder) { add(float64(f.Backlog)) }},
+	{"messages_total", counter, []string{"direction", "opcode"}, "Whole messages; one in fragments is one.",
+		func(f *facts, add adder) { eachFlow(f, dataOpcodes, add, frames) }},
+	{"message_bytes_total", counter, []string{"direction", "opcode"}, "Payload of the messages.",
+		func(f *facts, add adder) { eachFlow(f, dataOpcodes, add, payload) }},
+	{"control_frames_total", counter, []string{"direction", "opcode"}, "Pings, pongs and close frames.",
+		func(f *facts, add adder) { eachFlow(f, controlOpcodes, add, frames) }},
+	{"close_codes_total", counter, []string{"direction", "code"}, "Close frames by their code: each of 1000 to 1014, 3xxx, 4xxx, or none; 1006 is an end without one.",
+		func(f *facts, add adder) {
+			for code := range websocket.CloseCodes {
+				add(float64(f.Wire.ClosesIn[code]), in, code.String())
+				add(float64(f.Wire.ClosesOut[code]), out, code.String())
+			}
+		}},
+	{"protocol_errors_total", counter, []string{"kind"}, "Connections that ended because the client broke RFC 6455.",
+		func(f *facts, add adder) {
+			for kind, n := range f.Wire.Violations {
+				add(float64(n), websocket.Violation(kind).String())
+			}
+		}},
 	{"buffered_bytes", gauge, nil, "Buffers in use: unfinished messages and unsent output.",
 		func(f *facts, add adder) { add(float64(f.Buffered)) }},
 	{"buffered_limit_bytes", gauge, nil, "Bound of that; 0: none.",
@@ -160,7 +117,7 @@ var families = []family{
 	{"draining", gauge, nil, "1 while the gateway drains all its connections.",
 		func(f *facts, add adder) { add(oneIf(f.draining)) }},
 	{"ready", gauge, nil, "1 while /readyz answers 200.",
-		func(f *facts, add adder) { add(oneIf(f.ready)) }},
+		func(f *facts, add adder) { add(oneIf(len(f.unready) == 0)) }},
 	{"build_info", gauge, []string{"version", "goversion"}, "1; what was built.",
 		func(f *facts, add adder) { add(1, f.version, runtime.Version()) }},
 }
@@ -172,24 +129,28 @@ var histograms = []histogram{
 			buckets, count := cumulate(poller.LagBounds[:], f.Lag[:])
 			return buckets, count, float64(f.LagSum) / 1000
 		}},
+	{"pong_round_trip_seconds", "Time from a ping of the gateway to its pong; its clock ticks every 10 ms.",
+		func(f *facts) (map[float64]uint64, uint64, float64) {
+			buckets, count := cumulate(websocket.RoundTripBounds[:], f.Wire.RoundTrips[:])
+			return buckets, count, f.Wire.RoundTripSum.Seconds()
+		}},
 }
 
-// cumulate turns counters by upper bound, and one for what was above all of
-// them, into Prometheus's buckets, each of which counts what is below it too.
-func cumulate(bounds []time.Duration, counts []uint64) (buckets map[float64]uint64, count uint64) {
-	buckets = make(map[float64]uint64, len(bounds))
-	for i, n := range counts {
-		count += n
-		if i < len(bounds) {
-			buckets[bounds[i].Seconds()] = count
-		}
+// The labels of direction: what came, and what was sent.
+const in, out = "in", "out"
+
+var (
+	dataOpcodes    = map[ws.OpCode]string{ws.OpText: "text", ws.OpBinary: "binary"}
+	controlOpcodes = map[ws.OpCode]string{ws.OpPing: "ping", ws.OpPong: "pong", ws.OpClose: "close"}
+)
+
+// eachFlow adds one counter of each opcode and direction.
+func eachFlow(f *facts, opcodes map[ws.OpCode]string, add adder, counter func(websocket.Flow) uint64) {
+	for op, label := range opcodes {
+		add(float64(counter(f.Wire.In[op])), in, label)
+		add(float64(counter(f.Wire.Out[op])), out, label)
 	}
-	return buckets, count
 }
 
-func oneIf(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
-}
+func frames(f websocket.Flow) uint64  { return f.Frames }
+func payload(f websocket.Flow) uint64 { return f.Bytes }

@@ -62,7 +62,7 @@ func overUnix(r *http.Request) bool {
 // fromLoopback reports whether the client is on this machine.
 func fromLoopback(r *http.Request) bool {
 	a, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && a.Addr().Unmap().IsLoopback()
+	return err == nil && a.Addr().IsLoopback()
 }
 
 // literal reports whether a Host is an address or localhost.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -76,16 +77,14 @@ func (s *Server) live(w http.ResponseWriter, _ *http.Request) {
 }
 
 // now asks the loops once.
-func (s *Server) now() live {
+func (s *Server) now() *live {
 	f := s.facts()
-	sick, unready := sick(f.health), s.unready()
-	l := live{
+	l := &live{
 		Version: s.version, Uptime: time.Since(s.start).Seconds(),
-		Healthy: len(sick) == 0, Ready: len(unready) == 0, Wrong: append(append([]string{}, sick...), unready...),
+		Healthy: len(f.sick) == 0, Ready: len(f.unready) == 0, Wrong: slices.Concat([]string{}, f.sick, f.unready),
 		Open: f.Connections, Handshake: f.HalfOpen, Limit: f.config.MaxConnections, Accepted: f.Accepted,
 		Paused: f.Paused, Pauses: f.Pauses, Backlog: f.Backlog, Buffered: f.Buffered, Resident: resident(), Before: s.resident,
-		Lag:     lag{Ticks: f.Lag[:], Sum: float64(f.LagSum) / 1000},
-		Routes:  []route{},
+		Lag: lag{Ticks: f.Lag[:], Sum: float64(f.LagSum) / 1000}, Routes: []route{},
 		Refused: make(map[string]uint64), Closed: make(map[string]uint64),
 	}
 	for _, bound := range poller.LagBounds {
@@ -95,12 +94,30 @@ func (s *Server) now() live {
 		h := f.health[i]
 		l.Loops = append(l.Loops, loop{Connections: n, Age: h.Age.Seconds(), Asleep: h.Asleep, Route: h.Route})
 	}
+	l.traffic(&f)
+	l.reasons(&f)
+	return l
+}
+
+// traffic adds up the opcodes, and leaves out routes without connections.
+func (l *live) traffic(f *facts) {
+	for op := range dataOpcodes {
+		l.Messages.In += f.Wire.In[op].Frames
+		l.Messages.Out += f.Wire.Out[op].Frames
+		l.Bytes.In += f.Wire.In[op].Bytes
+		l.Bytes.Out += f.Wire.Out[op].Bytes
+	}
 	for _, r := range f.Routes {
 		one := route{r.Route, r.Connections[poller.StateOpen], r.Connections[poller.StatePaused], r.Connections[poller.StateClosing]}
 		if one.Open+one.Paused+one.Closing > 0 {
 			l.Routes = append(l.Routes, one)
 		}
 	}
+}
+
+// reasons are why connections and requests were refused, and why connections
+// ended.
+func (l *live) reasons(f *facts) {
 	for i, n := range f.Stats.Refused {
 		l.Refused[poller.Refused(i).String()] = n
 	}
@@ -110,7 +127,6 @@ func (s *Server) now() live {
 	for i, n := range f.Stats.Closed {
 		l.Closed[websocket.Cause(i).String()] = n
 	}
-	return l
 }
 
 // resident is the memory of this process in bytes (proc(5), statm); 0 when it

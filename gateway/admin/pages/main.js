@@ -50,14 +50,14 @@ function took(now) {
   }
   const grown = (counter) => perSecond(now, before, counter);
   figures.connections.add(time, now.connections);
-  figures.messages.add(time, grown((a) => a.messages?.in));
+  figures.messages.add(time, grown((a) => a.messages.in));
   figures.memory.add(time, memoryPerConnection(now));
   figures.lag.add(time, worstLag(now));
   figures.paused.add(time, now.paused);
   figures.refused.add(time, grown((a) => sum(a.refused)));
   notes = {
     connections: `${count(now.handshake)} in handshake · at most ${count(now.limit)} · +${rate(grown((a) => a.accepted))}/s`,
-    messages: `in ${size(grown((a) => a.bytes?.in))}/s · out ${size(grown((a) => a.bytes?.out))}/s`,
+    messages: `in ${size(grown((a) => a.bytes.in))}/s · out ${size(grown((a) => a.bytes.out))}/s`,
     memory: `process ${size(now.resident)} · ${size(now.before)} at its start`,
     lag: meanLag(now),
     paused: `${rate(grown((a) => a.pauses))} pauses/s · ${size(now.backlog)} unsent · ${size(now.buffered)} in buffers`,

@@ -43,7 +43,7 @@ export function showLoops(now) {
 
 export function showRoutes(now) {
   fill("routes", now.routes.map((route) => ({
-    cells: [route.route, count(route.open), count(route.paused), count(route.closing)],
+    cells: [route.route || "before the upgrade", count(route.open), count(route.paused), count(route.closing)],
   })), "no connections");
 }
 
