@@ -49,7 +49,7 @@ type Config struct {
 	HighWater    Size          `placeholder:"SIZE" default:"64KiB" group:"Sending" help:"Unsent output above which a connection is not read."`
 	LowWater     Size          `placeholder:"SIZE" default:"16KiB" group:"Sending" help:"Unsent output below which reading goes on."`
 	StallTimeout time.Duration `placeholder:"DURATION" default:"30s" group:"Sending" help:"Without progress while output waits; then the connection is cut."`
-	MaxBuffered  Size          `placeholder:"SIZE" default:"256MiB" group:"Sending" help:"Unfinished messages and unsent output of all connections together; above, 1013 for one of them."`
+	MaxBuffered  Size          `placeholder:"SIZE" default:"256MiB" group:"Sending" help:"Unfinished messages and unsent output of all connections together; above, 1013 for one of them. Not given: a quarter of the container's memory limit, where there is one."`
 
 	PingInterval time.Duration `placeholder:"DURATION" default:"50s" group:"Liveness" help:"Silence before a ping, and between pings."`
 	IdleTimeout  time.Duration `placeholder:"DURATION" default:"120s" group:"Liveness" help:"Time without a byte from the peer, pongs included; then the connection is ended with 1008."`
@@ -67,6 +67,7 @@ type Config struct {
 	AdminOpen        bool   `default:"false" group:"Admin port" help:"Answer everything there to other hosts too, not /healthz, /readyz and /metrics alone."`
 	ReadyConnections int    `placeholder:"N" default:"0" group:"Admin port" help:"Connections above which /readyz says no; 0: none."`
 
+	memory  int64             // what the control group may have; 0: no limit
 	origins map[string]origin // where the values that are no defaults came from, by flag
 }
 

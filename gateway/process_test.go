@@ -28,6 +28,8 @@ type program struct {
 	host  string // where it listens
 	admin string // where its admin port does
 	log   *bufio.Reader
+
+	started map[string]any // its start line
 }
 
 // startProgram starts the gateway and waits for its start line. files are handed
@@ -38,7 +40,13 @@ func startProgram(t *testing.T, files []*os.File, env []string, args ...string) 
 	if !slices.Contains(args, "--admin") && !slices.Contains(env, "ECHOGATE_ADMIN=") {
 		args = append([]string{"--admin", "off"}, args...)
 	}
-	p := &program{Cmd: exec.Command(os.Args[0], args...)}
+	return startCommand(t, exec.Command(os.Args[0], args...), files, env)
+}
+
+// startCommand is startProgram for a command that becomes the gateway.
+func startCommand(t *testing.T, cmd *exec.Cmd, files []*os.File, env []string) *program {
+	t.Helper()
+	p := &program{Cmd: cmd}
 	p.Env = append(append(os.Environ(), asProgram+"=1"), env...)
 	p.ExtraFiles = files
 	log, err := p.StderrPipe()
@@ -54,6 +62,7 @@ func startProgram(t *testing.T, files []*os.File, env []string, args ...string) 
 	})
 	p.log = bufio.NewReader(log)
 	line := p.waitFor(t, "listening")
+	p.started = line
 	addrs, _ := line["addrs"].([]any)
 	if len(addrs) == 0 {
 		t.Fatalf("start line without addresses: %v", line)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -206,7 +207,9 @@ func TestUnixSocketInherited(t *testing.T) {
 		if p.host != path {
 			t.Errorf("%v: serves %s, want %s", args, p.host, path)
 		}
-		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", path) }}}
+		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", path)
+		}}}
 		if r, err := client.Get("http://unix/"); err != nil || r.StatusCode != 200 {
 			t.Errorf("%v: got %v, %v", args, r, err)
 		} else {

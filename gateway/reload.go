@@ -44,6 +44,7 @@ func (g *gateway) apply(c *Config) error {
 	if err := c.reloads(g.config); err != nil {
 		return err
 	}
+	c.memory = memoryLimit(g.log) // it may have been changed, too
 	p, err := serverConfig(c, g.log, g.given)
 	if err != nil {
 		return err
@@ -53,6 +54,7 @@ func (g *gateway) apply(c *Config) error {
 		return err
 	}
 	g.config = c
+	g.boundHeap()
 	g.admin.Set(c.adminOptions())
 	g.level.Set(c.LogLevel)
 	return nil

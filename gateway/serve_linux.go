@@ -38,12 +38,14 @@ func serve(c *Config, again func() (*Config, error), env func(string) (string, b
 	level.Set(c.LogLevel)
 	log := newLogger(errOut, c.LogFormat, level)
 	tuneCollector(env)
+	c.memory = memoryLimit(log)
 	g, err := newGateway(c, env, log)
 	if err != nil {
 		fmt.Fprintf(errOut, "echogate: %v\n", err)
 		return exitUsage
 	}
-	g.again, g.level, g.program = again, level, program
+	g.again, g.env, g.level, g.program = again, env, level, program
+	g.boundHeap()
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	g.stop = stop
@@ -64,6 +66,7 @@ type gateway struct {
 	second  []net.Listener          // of the admin port
 	config  *Config                 // in force
 	again   func() (*Config, error) // reads it anew
+	env     func(string) (string, bool)
 	level   *slog.LevelVar
 	log     *slog.Logger
 	given   *fault.Counts // faults, of all configurations
@@ -190,7 +193,7 @@ func serverConfig(c *Config, log *slog.Logger, given *fault.Counts) (poller.Conf
 		return poller.Config{}, err
 	}
 	p.AcceptRate, p.AcceptBurst = c.AcceptRate, c.AcceptBurst
-	p.Limits, p.MaxHead, p.MaxBuffered = c.limits(), int(c.MaxHead), int64(c.MaxBuffered)
+	p.Limits, p.MaxHead, p.MaxBuffered = c.limits(), int(c.MaxHead), c.maxBuffered(c.memory)
 	p.HandshakeTimeout, p.HTTPIdle = c.HandshakeTimeout, c.HTTPIdle
 	p.Drain, p.DrainTimeout, p.DrainCode = c.Drain, c.DrainTimeout, ws.StatusCode(c.DrainCode)
 	p.LoopWarn, p.Log = c.LoopWarn, log
@@ -236,6 +239,7 @@ func logStart(g *gateway, log *slog.Logger) {
 	}
 	log.Info("listening", "addrs", addrs, "admin", g.admin.Addrs(), "loops", s.Loops(),
 		"max_connections", s.MaxConnections(), "descriptors", lim.Cur,
-		"max_message", c.MaxMessage.String(), "max_buffered", c.MaxBuffered.String(),
+		"max_message", c.MaxMessage.String(), "max_buffered", Size(s.Config().MaxBuffered).String(),
+		"memory_limit", limitText(c.memory), "heap_limit", limitText(debug.SetMemoryLimit(-1)),
 		"ping_interval", c.PingInterval.String(), "idle_timeout", c.IdleTimeout.String(), "version", version())
 }

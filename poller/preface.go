@@ -30,8 +30,13 @@ func (l *loop) readPreface(fd int, s *slot, b *busy, sure bool) {
 		return
 	}
 	l.heard(s)
+	p := l.identityOf(fd, s)
+	if p == nil { // it had been reset before it was accepted, as health checks do
+		l.finish(fd, s, websocket.ErrReset)
+		return
+	}
 	in, more := room[:kept+n], !sure || n == readHead
-	used, client, err := l.preface(fd, s, in)
+	used, client, err := l.preface(p, in)
 	switch {
 	case err != nil:
 		b.preface = false
@@ -42,21 +47,21 @@ func (l *loop) readPreface(fd int, s *slot, b *busy, sure bool) {
 		l.goOn(fd, s, more)
 	default:
 		b.preface = false
-		l.introduce(fd, s, client)
+		l.introduce(s, p, client)
 		l.receive(fd, s, in[used:], nil, more)
 	}
 }
 
 // preface has Config.Preface look at what came. A panic in it costs the
 // connection alone.
-func (l *loop) preface(fd int, s *slot, in []byte) (n int, client netip.AddrPort, err error) {
+func (l *loop) preface(p *identity, in []byte) (n int, client netip.AddrPort, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &websocket.PanicError{Value: v, Stack: debug.Stack()}
 			l.report(err)
 		}
 	}()
-	if p := l.identityOf(fd, s); p == nil || !p.trusted {
+	if !p.trusted {
 		return 0, client, errUntrusted
 	}
 	c := l.srv.conf()
@@ -70,8 +75,7 @@ func (l *loop) preface(fd int, s *slot, in []byte) (n int, client netip.AddrPort
 // introduce takes the client that a preface has named. One that named none was
 // sent for the proxy itself, or for somebody whose address it does not know: in
 // neither case are the headers of what follows the proxy's.
-func (l *loop) introduce(fd int, s *slot, client netip.AddrPort) {
-	p := l.identityOf(fd, s)
+func (l *loop) introduce(s *slot, p *identity, client netip.AddrPort) {
 	p.trusted = client.IsValid() && l.srv.conf().trusts(client.Addr())
 	if client.IsValid() {
 		l.name(s, p, client, !p.trusted)

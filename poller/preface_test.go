@@ -118,6 +118,18 @@ func TestPrefaceCuts(t *testing.T) {
 	}
 }
 
+// A health check of a proxy is reset before it is accepted: then nobody knows
+// from where it came, and it is no fault of anybody's.
+func TestPrefaceReset(t *testing.T) {
+	l := still(t, func(c *Config) { prefaced(c); c.Loops = 1 })
+	c := connectTrusted(t, l)
+	l.identityOf(c.fd, c.slot).gen--
+	c.sends([]byte("local\n"))
+	if c.is(l) || l.stats.Closed[websocket.CauseReset] != 1 || l.stats.Rejected[websocket.RejectProxy] != 0 {
+		t.Errorf("got closed %v, rejected %v, want one reset", l.stats.Closed, l.stats.Rejected)
+	}
+}
+
 // connectTrusted gives the loop a connection of a proxy that has sent nothing.
 func connectTrusted(t *testing.T, l *loop) stillConn {
 	t.Helper()
