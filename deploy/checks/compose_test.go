@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,6 +73,10 @@ func TestComposeGateway(t *testing.T) {
 		env[name] = *value
 	}
 	accepted(t, "compose.yaml", env)
+	ipam := composed(t).Networks["echogate"].Ipam.Config[0]
+	if env["ECHOGATE_TRUSTED_PROXIES"] != ipam.IPRange || netip.MustParsePrefix(ipam.IPRange).Contains(netip.MustParseAddr(ipam.Gateway)) {
+		t.Errorf("trusts %s, want the containers' %s without the host's %s", env["ECHOGATE_TRUSTED_PROXIES"], ipam.IPRange, ipam.Gateway)
+	}
 	if !s.ReadOnly || strings.Join(s.CapDrop, " ") != "ALL" || strings.Join(s.SecurityOpt, " ") != "no-new-privileges:true" {
 		t.Errorf("read only %v, dropped capabilities %v, options %v: want an unprivileged service", s.ReadOnly, s.CapDrop, s.SecurityOpt)
 	}
