@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"syscall"
 	"time"
 
@@ -14,6 +15,7 @@ type state uint8
 const (
 	stateNone       state = iota // no socket
 	stateConnecting              // the SYN is under way
+	stateSecuring                // the handshake of TLS is under way
 	stateUpgrading               // the request was sent
 	stateOpen
 	stateThrottled // open, and read only when its group says so
@@ -28,6 +30,7 @@ const (
 	flagHead                   // part of the answer to the upgrade has come: loop.heads
 	flagBroken                 // a send failed: what ends the stream is a reset
 	flagSaidClosed             // the server has sent its close frame
+	flagTLS                    // it is of TLS: loop.sessions
 )
 
 // conn is one connection: 64 bytes, without pointers, so that the collector
@@ -85,6 +88,7 @@ type loop struct {
 	parsers map[int32]*parser
 	sides   map[int32][]byte
 	heads   map[int32][]byte
+	sealing
 
 	progress
 	remarks remarks
@@ -94,6 +98,7 @@ type loop struct {
 type target struct {
 	sockaddr unix.Sockaddr
 	family   int
+	tls      *tls.Config // nil: plain
 	host     string
 	path     string
 }
@@ -131,7 +136,11 @@ func (l *loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 			return nil
 		}
 		l.now = l.clock()
-		l.received(c, l.buf[:n])
+		if c.flags&flagTLS != 0 {
+			l.unseal(c, l.buf[:n])
+		} else {
+			l.received(c, l.buf[:n])
+		}
 		if c.fd < 0 || c.try != try { // it ended in there, and may have begun again
 			return nil
 		}
@@ -157,6 +166,8 @@ func (l *loop) special(fd int, c *conn, ev netpoll.IOEvent) error {
 		}
 	case c.state == stateConnecting:
 		l.connected(c)
+	case c.state == stateSecuring:
+		l.secured(c)
 	case c.state == stateThrottled:
 		l.throttled(c, ev)
 	}
@@ -226,6 +237,9 @@ func (l *loop) pump(c *conn) {
 
 // write sends the stream up to the byte to, and reports whether all was taken.
 func (l *loop) write(c *conn, to uint64) bool {
+	if c.flags&flagTLS != 0 {
+		return l.seal(c, to)
+	}
 	for c.tx < to {
 		p := l.stream.piece(c.tx, to)
 		n, errno := send(int(c.fd), &p[0], len(p))

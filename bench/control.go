@@ -70,6 +70,9 @@ func (l *loop) pumpSide(c *conn) bool {
 		return false
 	}
 	side := l.sides[c.id]
+	if c.flags&flagTLS != 0 {
+		return l.sealSide(c, side)
+	}
 	n, errno := send(int(c.fd), &side[0], len(side))
 	switch {
 	case errno != 0:

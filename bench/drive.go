@@ -28,6 +28,9 @@ func drive(ctx context.Context, m mode, out io.Writer, errOut *os.File) error {
 	if d.Servers, err = lookUpAll(ctx, urls, f.Source); err != nil {
 		return usageError{err}
 	}
+	if d.CA, err = readCA(f.CA); err != nil {
+		return usageError{err}
+	}
 	if d.Sources == nil {
 		d.Sources = loopbackSources(d.total(), d.Servers)
 	}

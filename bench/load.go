@@ -39,6 +39,10 @@ type load struct {
 	ReadRate    float64 `json:"read_rate"` // bytes a second and connection
 	Active      int     `json:"active"`    // connections of a closed loop beside the others
 	Churn       float64 `json:"churn"`     // connections a second that come and go
+
+	Insecure bool   `json:"insecure"` // TLS: any certificate will do
+	CA       []byte `json:"ca"`       // TLS: who signs, in PEM; empty: whom the system trusts
+	Resume   bool   `json:"resume"`   // TLS: sessions are resumed
 }
 
 // server is where to connect to: a URL whose name has been looked up.
@@ -47,6 +51,8 @@ type server struct {
 	Address netip.AddrPort `json:"address"`
 	Host    string         `json:"host"`
 	Target  string         `json:"target"` // path and query
+	Secure  bool           `json:"secure"` // of TLS
+	Name    string         `json:"name"`   // that its certificate must have
 }
 
 // share is the part of a load that one process has.

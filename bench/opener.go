@@ -99,6 +99,11 @@ func (l *loop) connect(c *conn, g *group) {
 	}
 }
 
+// targetOf is where a connection leads to.
+func (l *loop) targetOf(c *conn) *target {
+	return &l.targets[(int(c.id)*l.share.Of+l.share.Index)%len(l.targets)]
+}
+
 // connected looks what became of a connect. The event may be a late one of the
 // descriptor's former owner: then the send finds the socket not ready.
 func (l *loop) connected(c *conn) {
@@ -106,7 +111,11 @@ func (l *loop) connected(c *conn) {
 		l.fail(c, &failure{connectKind(errno), "connect: " + errno.Error()})
 		return
 	}
-	to := &l.targets[(int(c.id)*l.share.Of+l.share.Index)%len(l.targets)]
+	to := l.targetOf(c)
+	if to.tls != nil {
+		l.secure(c, to)
+		return
+	}
 	l.head = appendRequest(l.head[:0], to.host, to.path, nonce(l.seed, c.id, c.try))
 	n, errno := send(int(c.fd), &l.head[0], len(l.head))
 	switch {
@@ -190,6 +199,9 @@ func (l *loop) release(c *conn, end func(fd int)) {
 	if c.fd >= 0 {
 		l.byFD[c.fd] = 0
 		end(int(c.fd))
+	}
+	if c.flags&flagTLS != 0 {
+		l.unsecure(c)
 	}
 	if c.flags != 0 {
 		delete(l.parsers, c.id)

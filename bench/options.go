@@ -22,7 +22,7 @@ const commandWorker = "worker"
 
 // loadFlags are those of every mode that drives a server.
 type loadFlags struct {
-	URL []string `arg:"" optional:"" name:"url" default:"ws://127.0.0.1:9998/echo" help:"Where to connect to, ws://host:port/path. Connections are spread over several."`
+	URL []string `arg:"" optional:"" name:"url" default:"ws://127.0.0.1:9998/echo" help:"Where to connect to, ws:// or wss://host:port/path. Connections are spread over several."`
 
 	Connections int           `short:"c" default:"100" placeholder:"N" help:"Connections."`
 	Size        Size          `default:"64B" placeholder:"SIZE" help:"Payload of a message."`
@@ -32,6 +32,9 @@ type loadFlags struct {
 	InFlight    int           `default:"${inflight}" placeholder:"N" help:"Connects and upgrades under way at a time."`
 	Timeout     time.Duration `default:"10s" placeholder:"TIME" help:"How long a connect, an upgrade or an echo may take."`
 	Source      Sources       `placeholder:"ADDRESSES" help:"Source addresses of the connections, as 127.0.0.2-127.0.0.60: each has ports of its own. Without it loopback addresses are taken as needed, if that is where the server is."`
+	Insecure    bool          `help:"TLS: take any certificate."`
+	CA          string        `name:"ca" placeholder:"FILE" help:"TLS: certificates in PEM of those who sign the server's, instead of those whom the system trusts."`
+	Resume      bool          `help:"TLS: resume sessions where the server lets it; without it every handshake is a full one."`
 	Procs       int           `placeholder:"N" help:"Worker processes to spread the connections over. Without it the load comes from this one."`
 }
 
@@ -103,6 +106,7 @@ func (f *loadFlags) load(mode string) load {
 	return load{
 		Mode: mode, Sources: f.Source, Text: f.Text, Size: int(f.Size), Duration: f.Duration, Timeout: f.Timeout,
 		Connections: f.Connections, InFlight: f.InFlight, Ramp: float64(f.Ramp), Pipeline: 1, Messages: -1,
+		Insecure: f.Insecure, Resume: f.Resume,
 	}
 }
 

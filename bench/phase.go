@@ -217,7 +217,7 @@ func (l *loop) finished() bool {
 func (l *loop) quiet() bool {
 	for i := range l.conns {
 		switch c := &l.conns[i]; c.state {
-		case stateConnecting, stateUpgrading, stateClosing:
+		case stateConnecting, stateSecuring, stateUpgrading, stateClosing:
 			return false
 		case stateOpen:
 			if c.want != c.got {
@@ -239,6 +239,8 @@ func (l *loop) sweep() {
 		switch c.state {
 		case stateConnecting:
 			l.fail(c, &failure{KindConnectTimeout, "connect: no answer"})
+		case stateSecuring:
+			l.fail(c, &failure{KindUpgradeTimeout, "the TLS handshake did not end"})
 		case stateUpgrading:
 			l.fail(c, &failure{KindUpgradeTimeout, "the upgrade was not answered"})
 		case stateClosing:

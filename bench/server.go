@@ -16,10 +16,13 @@ func parseURL(text string) (host string, port uint16, target string, err error) 
 	if err != nil {
 		return "", 0, "", err
 	}
-	if u.Scheme != "ws" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
-		return "", 0, "", fmt.Errorf("%q: accepted is ws://host:port/path", text)
+	if u.Scheme != "ws" && u.Scheme != "wss" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
+		return "", 0, "", fmt.Errorf("%q: accepted are ws://host:port/path and wss://host:port/path", text)
 	}
 	n := uint64(80)
+	if u.Scheme == "wss" {
+		n = 443
+	}
 	if u.Port() != "" {
 		if n, err = strconv.ParseUint(u.Port(), 10, 16); err != nil {
 			return "", 0, "", fmt.Errorf("%q: the port is a number up to 65535", text)
@@ -42,7 +45,7 @@ func lookUp(ctx context.Context, text string) (server, error) {
 		return server{}, fmt.Errorf("%s: %w", text, err)
 	}
 	u, _ := url.Parse(text) // parseURL has
-	return server{URL: text, Address: netip.AddrPortFrom(addrs[0].Unmap(), port), Host: u.Host, Target: target}, nil
+	return server{URL: text, Address: netip.AddrPortFrom(addrs[0].Unmap(), port), Host: u.Host, Target: target, Secure: u.Scheme == "wss", Name: host}, nil
 }
 
 // lookUpAll finds the addresses of all URLs, and checks that the sources can

@@ -68,7 +68,11 @@ func (b *slowReaders) take(l *loop, c *conn, allowed int) {
 	case errno != 0 || n <= 0:
 		l.nothing(c, n, errno)
 	default:
-		l.received(c, l.buf[:n])
+		if c.flags&flagTLS != 0 {
+			l.unseal(c, l.buf[:n])
+		} else {
+			l.received(c, l.buf[:n])
+		}
 	}
 }
 

@@ -53,7 +53,7 @@ func newLoop(s *share, commands <-chan command, reports chan<- report) (*loop, e
 	l.nextCut = l.intervals - int64(now.Sub(s.Started))
 	for _, server := range s.Servers {
 		sa, family := sockaddr(server.Address)
-		l.targets = append(l.targets, target{sa, family, server.Host, server.Target})
+		l.targets = append(l.targets, target{sa, family, tlsConfig(&server, s), server.Host, server.Target})
 	}
 	for _, source := range s.Sources {
 		sa, _ := sockaddr(netip.AddrPortFrom(source, 0))

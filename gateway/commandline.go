@@ -88,7 +88,7 @@ type commandLine struct {
 
 // BeforeResolve is kong's hook between the command line and the other sources.
 func (l *commandLine) BeforeResolve(ctx *kong.Context) error {
-	switch ctx.Command() {
+	switch command, _, _ := strings.Cut(ctx.Command(), " "); command {
 	case commandVersion: // is asked when something is wrong, and must answer then
 		return nil
 	case commandClient: // has nothing to do with how a gateway is configured

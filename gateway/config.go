@@ -29,6 +29,13 @@ type Config struct {
 	AcceptRate     int      `placeholder:"N" default:"0" group:"Listening" help:"Connections accepted in a second; the rest waits in the kernel's backlog."`
 	AcceptBurst    int      `placeholder:"N" default:"0" group:"Listening" help:"Connections accepted at once in spite of that; 0: as many as in a second."`
 
+	TLSCert       []string      `name:"tls-cert" placeholder:"FILE" group:"TLS" help:"Certificate chain in PEM, repeatable: a client gets the first that has the name it asks for. With one every address speaks TLS."`
+	TLSKey        []string      `name:"tls-key" placeholder:"FILE" group:"TLS" help:"Private key of a certificate in PEM, one for each --tls-cert, in the same order."`
+	TLSClientCA   []string      `name:"tls-client-ca" placeholder:"FILE" group:"TLS" help:"Certificates in PEM of those who sign what clients show, repeatable."`
+	TLSClientAuth ClientAuth    `name:"tls-client-auth" placeholder:"WHO" default:"off" group:"TLS" help:"off: no client is asked for a certificate; optional: what it shows must be good; require: it must show a good one."`
+	TLSSelfSigned bool          `name:"tls-self-signed" default:"false" group:"TLS" help:"Speak TLS with a certificate made at the start, whose fingerprint is logged: for development, not for production."`
+	TLSWatch      time.Duration `name:"tls-watch" placeholder:"DURATION" default:"10s" group:"TLS" help:"How often the files are read for a new certificate; SIGHUP reads them at once."`
+
 	TrustedProxies []string     `placeholder:"NETWORK" group:"Proxies" help:"Network, address or unix (peers on unix sockets) that may name its client, by --client-header or where --listen says proxy=required; repeatable. None given: nobody."`
 	ClientHeader   ClientHeader `placeholder:"HEADER" default:"x-forwarded-for" group:"Proxies" help:"Header in which trusted proxies name the client: x-forwarded-for, forwarded, x-real-ip, or off."`
 
@@ -67,6 +74,7 @@ type Config struct {
 	AdminOpen        bool   `default:"false" group:"Admin port" help:"Answer everything there to other hosts too, not /healthz, /readyz and /metrics alone."`
 	ReadyConnections int    `placeholder:"N" default:"0" group:"Admin port" help:"Connections above which /readyz says no; 0: none."`
 
+	tls     *material         // what the files held; nil: no TLS is spoken
 	memory  int64             // what the control group may have; 0: no limit
 	origins map[string]origin // where the values that are no defaults came from, by flag
 }
@@ -118,6 +126,7 @@ func (c *Config) listenFlag() string {
 func (c *Config) check() error {
 	for _, check := range []func() error{
 		c.settle, c.checkAddresses, c.checkProxies, c.checkAdmin, c.checkOrigins, c.checkNumbers, c.checkDeadlines, c.checkOrder,
+		c.checkTLS,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -188,6 +197,7 @@ func (c *Config) checkDeadlines() error {
 		{"drain", c.Drain},
 		{"drain-timeout", c.DrainTimeout},
 		{"loop-warn", c.LoopWarn},
+		{"tls-watch", c.TLSWatch},
 	} {
 		if d.value < 0 || d.value > maxDeadline {
 			return c.wrong(d.flag, "%v is out of range: accepted are 0s to 5760h, which is 240 days", d.value)

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// trusting trusts the networks that the tests' proxies are in.
-func trusting(t testing.TB) *proxies {
+// trustedProxies trusts the networks that the tests' proxies are in.
+func trustedProxies(t testing.TB) *proxies {
 	t.Helper()
 	p, err := (&Config{TrustedProxies: []string{"10.0.0.0/8", "2001:db8:1::/48", "unix"}}).parseProxies()
 	if err != nil {
@@ -19,7 +19,7 @@ func trusting(t testing.TB) *proxies {
 // TestForwardedClient: lines are separated by a bar. Without an error "" is
 // nobody.
 func TestForwardedClient(t *testing.T) {
-	trusted := trusting(t)
+	trusted := trustedProxies(t)
 	for _, tt := range []struct {
 		header ClientHeader
 		lines  string
@@ -127,7 +127,7 @@ func FuzzForwarded(f *testing.F) {
 	for _, seed := range []string{"203.0.113.7", "for=1.2.3.4;by=x", `for="[::1]:_p"`, `x="`, `for=1.1.1.1;x="\`, "unknown, [::1"} {
 		f.Add(seed)
 	}
-	trusted := trusting(f)
+	trusted := trustedProxies(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		for header, own := range map[ClientHeader]string{
 			HeaderForwardedFor: "203.0.113.7", HeaderForwarded: `for="203.0.113.7"`, HeaderRealIP: "",

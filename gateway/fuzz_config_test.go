@@ -117,6 +117,11 @@ func wantSame(t *testing.T, c *Config, path string) {
 	same := slices.Equal(got.Listen, want.Listen) && slices.Equal(got.Origin, want.Origin) && slices.Equal(got.Alias, want.Alias) && slices.Equal(got.TrustedProxies, want.TrustedProxies)
 	for _, c := range []*Config{&got, &want} {
 		c.Listen, c.Origin, c.Alias, c.TrustedProxies, c.Port, c.origins = nil, nil, nil, nil, 0, nil
+		for _, list := range []*[]string{&c.TLSCert, &c.TLSKey, &c.TLSClientCA} {
+			if len(*list) == 0 {
+				*list = nil
+			}
+		}
 	}
 	if !same || !reflect.DeepEqual(got, want) {
 		t.Errorf("written down it is another:\n got %+v\nwant %+v\n%s", *again, *c, data)

@@ -49,6 +49,13 @@ func (g *gateway) apply(c *Config) error {
 	if err != nil {
 		return err
 	}
+	if (c.speaksTLS()) != (g.config.tls != nil) {
+		return c.wrong("tls-cert", "TLS cannot begin or end while the gateway runs: a restart takes it")
+	}
+	if err := c.loadTLS(g.config.tls, g.log); err != nil {
+		return err
+	}
+	p.TLS = c.tls.configuration()
 	p.Listen = g.Config().Listen // without --listen it is what was handed on
 	if err := g.Reload(p); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
@@ -56,7 +58,9 @@ func serve(c *Config, again func() (*Config, error), env func(string) (string, b
 	if err := tellReady(env); err != nil {
 		log.Warn("readiness not told", "err", err)
 	}
-	return g.wait(signals)
+	watch := time.NewTicker(cmp.Or(c.TLSWatch, maxDeadline))
+	defer watch.Stop()
+	return g.wait(signals, watch)
 }
 
 // gateway is the running program.
@@ -79,6 +83,7 @@ type gateway struct {
 	stopping int                // signals to stop that have come, a take-over among them
 	failed   bool
 	reloads  reloads
+	badTLS   string // why the files of TLS were refused at the last look
 }
 
 // newGateway makes the gateway that the configuration asks for, with all its
@@ -116,11 +121,15 @@ func (g *gateway) counters() []admin.Counter {
 }
 
 // wait does what signals ask for until the server has ended.
-func (g *gateway) wait(signals <-chan os.Signal) (code int) {
+func (g *gateway) wait(signals <-chan os.Signal, watch *time.Ticker) (code int) {
 	for {
 		select {
 		case sig := <-signals:
-			g.signal(sig)
+			if g.signal(sig); g.config.TLSWatch > 0 { // it may be another
+				watch.Reset(g.config.TLSWatch)
+			}
+		case <-watch.C:
+			g.renewTLS()
 		case s := <-g.taken:
 			g.succeeded(s)
 		case err := <-g.admin.Failed():
@@ -172,6 +181,10 @@ func newServer(c *Config, from handed, log *slog.Logger, given *fault.Counts) (*
 	if err != nil {
 		return nil, err
 	}
+	if err := c.loadTLS(nil, log); err != nil {
+		return nil, err
+	}
+	p.TLS = c.tls.configuration()
 	p.Inherited, p.Made = from.public, from.made
 	if _, given := c.origins["listen"]; !given && c.Port == 0 && len(p.Inherited) > 0 {
 		p.Listen = nil // what was handed on is served
@@ -241,5 +254,5 @@ func logStart(g *gateway, log *slog.Logger) {
 		"max_connections", s.MaxConnections(), "descriptors", lim.Cur,
 		"max_message", c.MaxMessage.String(), "max_buffered", Size(s.Config().MaxBuffered).String(),
 		"memory_limit", limitText(c.memory), "heap_limit", limitText(debug.SetMemoryLimit(-1)),
-		"ping_interval", c.PingInterval.String(), "idle_timeout", c.IdleTimeout.String(), "version", version())
+		"ping_interval", c.PingInterval.String(), "idle_timeout", c.IdleTimeout.String(), "tls", c.tls != nil, "version", version())
 }

@@ -28,6 +28,10 @@ func samples(flag *kong.Flag) [3]string {
 		return [3]string{"text", "json", "auto"}
 	case Switch:
 		return [3]string{"off", "on", "off"}
+	case ClientAuth:
+		return [3]string{"optional", "require", "off"}
+	case ClientHeader:
+		return [3]string{"forwarded", "x-real-ip", "off"}
 	case slog.Level:
 		return [3]string{"debug", "warn", "error"}
 	}

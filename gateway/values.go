@@ -71,6 +71,26 @@ func (f *Format) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%q is not a log format: accepted are auto, text, json", text)
 }
 
+// ClientAuth is what clients have to show of themselves.
+type ClientAuth string
+
+// Who is asked for a certificate, and must have one.
+const (
+	ClientAuthOff      ClientAuth = "off"
+	ClientAuthOptional ClientAuth = "optional"
+	ClientAuthRequire  ClientAuth = "require"
+)
+
+// UnmarshalText accepts off, optional and require.
+func (a *ClientAuth) UnmarshalText(text []byte) error {
+	switch v := ClientAuth(text); v {
+	case ClientAuthOff, ClientAuthOptional, ClientAuthRequire:
+		*a = v
+		return nil
+	}
+	return fmt.Errorf("%q is not a way to ask clients: accepted are off, optional, require", text)
+}
+
 // A Switch is on or off.
 type Switch string
 

@@ -24,8 +24,9 @@ type busy struct {
 	progress uint32 // tick of the last progress of the backlog; 0: there was none
 	until    uint32 // tick at which closing or lingering ends, 0: not closing
 	cause    websocket.CloseError
-	timers   uint32 // the first of its timers; 0: none
-	counted  State  // the state that it is counted in; StateHandshake: what the slot tells
+	timers   uint32   // the first of its timers; 0: none
+	counted  State    // the state that it is counted in; StateHandshake: what the slot tells
+	tls      *session // of a connection of TLS; nil: of a plain one
 }
 
 // fin is how a connection ends once its backlog is sent.
@@ -41,7 +42,7 @@ const (
 
 // idle reports whether nothing is unfinished.
 func (b *busy) idle() bool {
-	return !b.queued && !b.pending && !b.over && !b.preface && b.in == nil && b.out == nil && b.fin == finNone && b.until == 0 && b.timers == 0 && b.work.Empty()
+	return b.tls == nil && !b.queued && !b.pending && !b.over && !b.preface && b.in == nil && b.out == nil && b.fin == finNone && b.until == 0 && b.timers == 0 && b.work.Empty()
 }
 
 // busyOf returns the connection's working state, nil when it has none.

@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -40,6 +41,12 @@ type Config struct {
 	// Routes is the routing table. Limits fills what its routes leave open.
 	Routes *websocket.Routes
 	Limits websocket.Limits
+	// TLS has what comes to the listeners be of TLS, unless their address says
+	// tls=off; nil: plain. It is used as it
+	// is: NextProtos should say "http/1.1". Reload may replace it, for handshakes
+	// that begin afterwards. Its functions run off the loops; of the Conn that
+	// they are shown they may ask RemoteAddr alone.
+	TLS *tls.Config
 	// MaxHead bounds a request's head in bytes, at most 64 KiB.
 	MaxHead int
 	// HandshakeTimeout is the time from accept, or from a later request's first
@@ -144,7 +151,7 @@ func (c *Config) Validate() error {
 	default:
 		fail("drain code: %d is neither 1001 nor 1012", c.DrainCode)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, checkTLS(c.TLS))...)
 }
 
 func (c *Config) validateListen(fail func(string, ...any)) {

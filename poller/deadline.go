@@ -303,6 +303,9 @@ func (l *loop) timedOut(fd int, s *slot) {
 		l.finish(fd, s, websocket.ErrHTTPDone)
 		return
 	}
+	if b := l.busyOf(s); b != nil && b.tls != nil && !b.tls.open && !b.preface {
+		l.stats.Rejected[websocket.RejectTLSTimeout]++
+	}
 	l.finish(fd, s, websocket.ErrHandshakeTimeout)
 }
 

@@ -132,6 +132,15 @@ func (l *loop) Remote(c *websocket.Conn) netip.AddrPort {
 	return remote(fd)
 }
 
+// TLS implements websocket.Loop.
+func (l *loop) TLS(c *websocket.Conn) (websocket.TLS, bool) {
+	_, s := l.of(c)
+	if b := l.busyOf(s); b != nil && b.tls != nil && b.tls.open {
+		return b.tls.facts(), true
+	}
+	return websocket.TLS{}, false
+}
+
 // Local implements websocket.Loop.
 func (l *loop) Local(c *websocket.Conn) netip.AddrPort {
 	fd, _ := l.of(c)

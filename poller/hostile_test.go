@@ -61,7 +61,7 @@ var hostiles = []hostile{
 	{"B6", 1, settings{"Limits": settings{"MaxControlRate": -1}}, playUnreadPongs, func(s *Stats) uint64 { return min(s.Pauses, 1) }, 1, 2 << 20},
 	{"B8", 20, settings{"Limits": settings{"MessageTimeout": 500 * ms}}, playSlowMessage, closed(websocket.CauseMessageTimeout), 20, noise},
 	{"C1", 20, nil, playUnread, func(s *Stats) uint64 { return min(s.Pauses, 20) }, 20, 20 * (64<<10 + readBuffer + 4<<10)},
-	{"C2", 20, settings{"Limits": settings{"StallTimeout": time.Second}}, playStall, closed(websocket.CauseSlowReader), 20, 20 * (64<<10 + readBuffer + 4<<10)},
+	{"C2", 20, settings{"Limits": settings{"StallTimeout": 4 * time.Second}}, playStall, closed(websocket.CauseSlowReader), 20, 20 * (64<<10 + readBuffer + 4<<10)},
 	{"C4", 100, settings{"MaxBuffered": 4 << 20}, playUnfinished, func(s *Stats) uint64 { return min(s.Closed[websocket.CauseMemory], 90) }, 90, 4<<20 + noise},
 	{"D1", 20, settings{"Limits": settings{"PingInterval": 100 * ms, "IdleTimeout": 500 * ms}}, playSilence, closed(websocket.CauseIdle), 20, noise},
 	{"D2", 20, settings{"Limits": settings{"MaxLifetime": 200 * ms}}, playLifetime, closed(websocket.CauseLifetime), 20, noise},

@@ -258,6 +258,9 @@ func (l *loop) adopt(fd int, verdict admission, from *listener) {
 	l.arm()
 	s.take(l.tag, l.tick)
 	l.rowOf(s)[StateHandshake]++
+	if l.srv.conf().TLS != nil && !from.Plain {
+		l.secure(fd, s)
+	}
 	l.await(fd, s)
 	switch verdict {
 	case refusedFull:

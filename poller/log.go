@@ -27,6 +27,7 @@ const (
 	logRefused             // a request was refused
 	logAccept              // accepting failed
 	logLoop                // a loop was away
+	logTLS                 // a handshake or a session of TLS failed
 	logProxy               // a proxy says what cannot be, or what it may not
 	kinds
 )

@@ -70,6 +70,7 @@ type loop struct {
 	draining  uint32 // tick at which draining began; 0: not draining
 	sweep     int    // next descriptor to be filed again for the drain
 	cutting   bool   // all connections were cut: so is who comes after
+	sealing   sealing
 	stats     counters
 	names     []uint16 // numbers of the routes' patterns
 
@@ -279,6 +280,9 @@ func (l *loop) read(fd int, s *slot, sure bool) {
 		case b.whole:
 			l.again(fd, s, b, sure)
 			return
+		case b.tls != nil && !b.preface:
+			l.readTLS(fd, s, b, sure)
+			return
 		}
 	}
 	l.bind(fd, s)
@@ -354,7 +358,7 @@ func (l *loop) receive(fd int, s *slot, in, head []byte, more bool) {
 		t := turn{rest: in, head: l.head, out: out, err: err, up: up, more: more, whole: l.conn.Stopped()}
 		l.head = nil
 		l.transmit(fd, s, &t)
-		if !again || len(t.head)+len(t.out) > 0 {
+		if !again || len(t.head)+len(t.out) > 0 || l.behind(s) {
 			l.settle(fd, s, t)
 			return
 		}

@@ -19,16 +19,18 @@ type letter struct {
 	task    func()
 	verdict admission // adopt
 	from    *listener // adopt
+	session *session  // stepped
 }
 
 type letterKind uint8
 
 const (
-	letterAdopt  letterKind = iota // a new connection
-	letterSend                     // Handle.Send
-	letterDo                       // Handle.Do
-	letterAnswer                   // the end of a job of Conn.Go
-	letterTask                     // something for the loop itself
+	letterAdopt   letterKind = iota // a new connection
+	letterSend                      // Handle.Send
+	letterDo                        // Handle.Do
+	letterAnswer                    // the end of a job of Conn.Go
+	letterTask                      // something for the loop itself
+	letterStepped                   // a step of a handshake of TLS has ended
 )
 
 // mailbox is how other goroutines reach a loop. Its lock is held for an append
@@ -86,6 +88,8 @@ func (l *loop) deliver() error {
 		switch x.kind {
 		case letterTask:
 			x.task()
+		case letterStepped:
+			l.stepped(x.session, x.to)
 		case letterAdopt:
 			l.adopt(int(x.to.FD), x.verdict, x.from)
 		default:
@@ -143,6 +147,7 @@ func (l *loop) answered(fd int, s *slot) {
 type jobs struct {
 	mu      sync.Mutex
 	max     int
+	queue   int // how many may wait, for who asks by crowded
 	running int
 	waiting []func() // at most one for each connection
 	closed  bool
@@ -163,6 +168,13 @@ func (j *jobs) start(f func()) error {
 	j.running++
 	j.done.Go(func() { j.work(f) })
 	return nil
+}
+
+// crowded reports whether as many wait as may.
+func (j *jobs) crowded() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.waiting) >= j.queue
 }
 
 func (j *jobs) work(f func()) {

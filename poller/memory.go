@@ -100,5 +100,5 @@ func tryLater(*websocket.Conn) error { return websocket.ErrTryLater }
 
 // holds reports whether the connection has memory of its own.
 func (b *busy) holds() bool {
-	return b.until == 0 && (b.in != nil || b.out != nil || b.work.Holds())
+	return b.until == 0 && (b.in != nil || b.out != nil || b.work.Holds() || b.tls != nil && b.tls.raw != nil)
 }

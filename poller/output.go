@@ -24,7 +24,12 @@ type turn struct {
 // transmit sends head and out, or as much as the socket takes; what is left
 // stays in t. Behind a backlog nothing is sent: order.
 func (l *loop) transmit(fd int, s *slot, t *turn) {
-	if b := l.busyOf(s); b != nil && len(b.out) > 0 || len(t.head)+len(t.out) == 0 {
+	b := l.busyOf(s)
+	if b != nil && b.tls != nil {
+		l.seal(fd, s, b, t)
+		return
+	}
+	if b != nil && len(b.out) > 0 || len(t.head)+len(t.out) == 0 {
 		return
 	}
 	var n int
@@ -277,6 +282,7 @@ func (l *loop) ending(fd int, s *slot, how fin, cause websocket.CloseError) {
 // make the kernel send RST, which can eat the close frame: after a failure the
 // peer may still be sending, so its bytes are discarded for a while.
 func (l *loop) conclude(fd int, s *slot, b *busy) {
+	l.sayClosed(fd, s, b)
 	if b.fin == finClose {
 		l.finish(fd, s, b.cause)
 		return
@@ -330,6 +336,9 @@ func (l *loop) finish(fd int, s *slot, cause websocket.CloseError) {
 		l.stats.Backlog -= b.work.Backlog
 		if b.full {
 			l.stats.Paused--
+		}
+		if b.tls != nil {
+			l.forgetTLS(b.tls)
 		}
 		l.giveBack(s, b)
 	}

@@ -40,6 +40,7 @@ func (l *loop) readPreface(fd int, s *slot, b *busy, sure bool) {
 	switch {
 	case err != nil:
 		b.preface = false
+		l.dropTLS(b) // who does not know of the header can read a plain answer
 		l.srv.note(logProxy, slog.LevelWarn, "no good PROXY protocol header", "addr", l.conn.Remote(), "err", text(err))
 		l.call(fd, s, (*websocket.Conn).RefusePreface)
 	case used == 0:
@@ -48,6 +49,10 @@ func (l *loop) readPreface(fd int, s *slot, b *busy, sure bool) {
 	default:
 		b.preface = false
 		l.introduce(s, p, client)
+		if b.tls != nil {
+			l.beginTLS(fd, s, b, in[used:], more)
+			return
+		}
 		l.receive(fd, s, in[used:], nil, more)
 	}
 }

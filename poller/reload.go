@@ -42,6 +42,7 @@ func (c *Config) reloads(old *Config) error {
 	}{
 		{"listen addresses", slices.Equal(c.Listen, old.Listen)},
 		{"loops", c.Loops == old.Loops},
+		{"whether TLS is spoken", (c.TLS == nil) == (old.TLS == nil)},
 		{"socket buffer", c.SocketBuffer == old.SocketBuffer},
 	} {
 		if !fixed.same {

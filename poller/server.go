@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -37,6 +38,7 @@ type Server struct {
 	// Shared.
 	config    atomic.Pointer[Config] // in force, with nothing left open; replaced whole
 	jobs      jobs
+	steps     jobs // of handshakes of TLS
 	addresses addresses
 	budget    budget
 	gate      gate
@@ -74,6 +76,7 @@ func New(config Config) (*Server, error) {
 	s.identities = make(identities, len(s.table.chunks))
 	s.config.Store(&config)
 	s.jobs.max = config.Jobs
+	s.steps.max, s.steps.queue = stepsPerCore*runtime.GOMAXPROCS(0), stepQueue
 	if config.AccessLog != nil {
 		s.access = newAccessLog(config.AccessLog)
 	}
@@ -162,8 +165,11 @@ func (s *Server) inherits(text string) bool {
 func (s *Server) close() {
 	for _, l := range s.loops {
 		for _, x := range l.close() {
-			if x.kind == letterAdopt {
+			switch x.kind {
+			case letterAdopt:
 				_ = unix.Close(int(x.to.FD))
+			case letterStepped:
+				x.session.abandon()
 			}
 		}
 	}
@@ -282,6 +288,7 @@ func (s *Server) finish() {
 	jobs := make(chan struct{})
 	go func() {
 		s.jobs.done.Wait()
+		s.steps.done.Wait()
 		close(jobs)
 	}()
 	if !s.wait(jobs) {

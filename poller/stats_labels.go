@@ -13,12 +13,13 @@ const (
 	RefusedMaxConnections                // above the cap
 	RefusedPerAddress                    // above the cap of its address
 	RefusedHalfOpen                      // too many had not upgraded, and it was the oldest of them
+	RefusedTLSBusy                       // too many handshakes of TLS wait for their turn
 	Refusals                             // how many there are
 )
 
 // String returns the label used in counters.
 func (r Refused) String() string {
-	return [Refusals]string{"accept_error", "max_connections", "per_address", "half_open"}[r]
+	return [Refusals]string{"accept_error", "max_connections", "per_address", "half_open", "tls_busy"}[r]
 }
 
 // Timeout is a deadline that passed.

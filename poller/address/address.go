@@ -25,6 +25,7 @@ type Address struct {
 // without any has.
 type Options struct {
 	Proxy bool        // every connection begins with a PROXY protocol header
+	Plain bool        // it is plain even where there is a certificate
 	Mode  fs.FileMode // of a unix socket's file, if HasMode; else the umask's
 	// HasMode tells a mode of 0 from none.
 	HasMode bool

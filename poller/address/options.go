@@ -18,6 +18,7 @@ type option struct {
 // options are all there are. A new one is a line here.
 var options = []option{
 	{"proxy", "required", (*Address).setProxy},
+	{"tls", "off", (*Address).setTLS},
 	{"mode", "an octal number from 0000 to 0777", (*Address).setMode},
 }
 
@@ -71,6 +72,14 @@ func (a *Address) setProxy(value string) error {
 		return errValue
 	}
 	a.Proxy = true
+	return nil
+}
+
+func (a *Address) setTLS(value string) error {
+	if value != "off" {
+		return errValue
+	}
+	a.Plain = true
 	return nil
 }
 

@@ -35,6 +35,7 @@ const (
 	CauseLifetime                      // the connection had lived long enough
 	CauseCloseTimeout                  // our close frame was not answered
 	CauseGoingAway                     // the server stops
+	CauseTLS                           // the handshake of TLS failed, or a record was bad
 	Causes                             // how many there are
 )
 
@@ -42,7 +43,7 @@ var causeLabels = [Causes]string{
 	"handler", "peer", "eof", "reset", "http", "handshake_timeout", "handler_error",
 	"panic", "protocol", "utf8", "too_big", "fragments", "control_flood",
 	"message_timeout", "slow_reader", "memory", "idle", "lifetime", "close_timeout",
-	"going_away",
+	"going_away", "tls",
 }
 
 // String returns the label used in counters and logs.
@@ -90,6 +91,7 @@ var (
 	ErrReset            = CloseError{Code: ws.StatusAbnormalClosure, Reason: "connection reset", Cause: CauseReset}
 	ErrCloseTimeout     = CloseError{Code: ws.StatusAbnormalClosure, Reason: "close frame not answered", Cause: CauseCloseTimeout}
 	ErrHandshakeTimeout = CloseError{Code: ws.StatusAbnormalClosure, Reason: "handshake timeout", Cause: CauseHandshakeTimeout}
+	ErrTLS              = CloseError{Code: ws.StatusAbnormalClosure, Reason: "TLS failed", Cause: CauseTLS}
 	ErrHTTPDone         = CloseError{Code: ws.StatusAbnormalClosure, Reason: "plain HTTP done", Cause: CauseHTTP}
 )
 

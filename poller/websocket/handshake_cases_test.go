@@ -201,7 +201,7 @@ var handshakeCases = []handshakeCase{
 	{"H18 smuggled upgrade", head("GET /page HTTP/1.1", host, "Content-Length: 200") + wsHead("/echo"), 400, RejectBody, ""},
 	{"H19 pages, then the upgrade", head("GET /page HTTP/1.1", host) + head("HEAD /page?2 HTTP/1.1", host) + wsHead("/echo") + frame("hi"), 101, 0, "\x81\x02hi"},
 	{"H19 last page", head("GET /page HTTP/1.1", host, "Connection: Close") + wsHead("/echo"), 200, 0, "Connection: close\r\n"},
-	{"H20 TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, RejectNotHTTP, ""},
+	{"H20 TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, RejectNotHTTP, "this port speaks plain HTTP: use http:// or ws://\n"},
 	{"H20 HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, RejectNotHTTP, ""},
 	{"H20 noise", "ab\xfe\x00", 400, RejectNotHTTP, ""},
 	{"H20 SSH", "SSH-2.0-OpenSSH_9.6\r\n", 400, RejectNotHTTP, ""},

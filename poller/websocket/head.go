@@ -12,11 +12,15 @@ const (
 	maxLines  = 100
 	maxMethod = 32 // longer than any registered; noise is told apart early
 	maxBlank  = 4  // bytes of empty lines before a request (RFC 9112 §2.2)
+	// tlsHandshake is how a client begins that means another port: the type of a
+	// TLS record (RFC 8446 §5.1).
+	tlsHandshake = 0x16
 )
 
 // What a head that breaks RFC 9112 or RFC 9110 is refused with.
 var (
 	errNotHTTP    = &Refusal{Status: 400, Text: "this is not HTTP/1.1", Label: RejectNotHTTP}
+	errIsTLS      = &Refusal{Status: 400, Text: "this port speaks plain HTTP: use http:// or ws://", Label: RejectNotHTTP}
 	errProxy      = &Refusal{Status: 400, Text: "the PROXY protocol is not spoken here", Label: RejectProxy}
 	errPreface    = &Refusal{Status: 400, Text: "a PROXY protocol header of a trusted proxy must come first", Label: RejectProxy}
 	errVersion1   = &Refusal{Status: 505, Text: "only HTTP/1.1 is spoken here", Label: RejectHTTPVersion}
@@ -70,6 +74,9 @@ func (r *Request) line(in []byte) (n int, err *Refusal) {
 	}
 	if n == len(in) {
 		return 0, nil
+	}
+	if n == 0 && in[0] == tlsHandshake {
+		return 0, errIsTLS
 	}
 	if n == at && n == maxBlank && in[n] == 0 { // the rest of version 2's signature has nothing to add
 		return 0, errProxy

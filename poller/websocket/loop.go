@@ -38,6 +38,9 @@ type Loop interface {
 	End(c *Conn, how End)
 	// Remote is the peer's address; zero when the kernel no longer knows it.
 	Remote(c *Conn) netip.AddrPort
+	// TLS is what the connection's encryption was negotiated to be; false: it
+	// has none.
+	TLS(c *Conn) (TLS, bool)
 	// Local is the address that the peer connected to.
 	Local(c *Conn) netip.AddrPort
 	// Handle names the connection to other goroutines.

@@ -26,12 +26,15 @@ const (
 	RejectUpgrade                   // a plain request to a WebSocket route
 	RejectServer                    // the mover had no place for it
 	RejectProxy                     // a PROXY protocol header where none may be, or none where one must be
+	RejectTLS                       // no handshake of TLS, or a bad one, where TLS is spoken
+	RejectTLSTimeout                // a handshake of TLS that did not end in time
 	Rejects                         // how many there are
 )
 
 var rejectLabels = [Rejects]string{
 	"handler", "too_large", "bad_request", "body", "method", "version", "key", "path",
 	"origin", "not_http", "http_version", "protocol", "upgrade", "server", "proxy",
+	"tls", "tls_timeout",
 }
 
 // String returns the label used in counters and logs.

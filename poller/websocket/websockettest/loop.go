@@ -89,6 +89,11 @@ func (l loop) End(c *websocket.Conn, _ websocket.End) { l.client(c).fin = true }
 // Remote implements websocket.Loop.
 func (l loop) Remote(*websocket.Conn) netip.AddrPort { return l.Server.Remote }
 
+// TLS implements websocket.Loop.
+func (l loop) TLS(*websocket.Conn) (websocket.TLS, bool) {
+	return l.Server.TLS, l.Server.TLS != websocket.TLS{}
+}
+
 // Local implements websocket.Loop.
 func (l loop) Local(*websocket.Conn) netip.AddrPort { return l.Server.Local }
 

@@ -18,6 +18,9 @@ type Server struct {
 	// Remote is the address that every client comes from. It is one of those
 	// that RFC 5737 keeps for examples until it is set.
 	Remote netip.AddrPort
+	// TLS is what the encryption of every client is said to be; zero: there is
+	// none. It may be changed between calls.
+	TLS websocket.TLS
 	// Local is the address that they connect to, another of those.
 	Local netip.AddrPort
 

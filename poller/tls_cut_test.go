@@ -1,0 +1,231 @@
+package poller
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"iter"
+	"testing"
+
+	"github.com/gobwas/ws"
+	"golang.org/x/sys/unix"
+)
+
+// This file is TLS on a loop that stands still: what the client sends arrives in
+// the pieces that the test wants.
+
+// stillTLS is a client in memory whose server is a loop that stands still.
+type stillTLS struct {
+	stillConn
+	*session
+	feed func(p []byte) // how what it sends arrives
+}
+
+// connectTLS gives the loop a connection of TLS.
+func connectTLS(t *testing.T, l *loop, config *tls.Config) *stillTLS {
+	t.Helper()
+	c := &stillTLS{stillConn: connect(t, l), session: new(session)}
+	c.feed = c.arrives
+	c.session.conn = tls.Client(&c.session.pipe, config)
+	c.next, c.stop = iter.Pull(func(yield func(struct{}) bool) {
+		c.yield = yield
+		c.err = c.session.conn.Handshake()
+		c.done = true
+	})
+	t.Cleanup(c.abandon)
+	return c
+}
+
+// arrives sends to the loop, and has it do all that it has to.
+func (c *stillTLS) arrives(p []byte) {
+	c.t.Helper()
+	if len(p) == 0 {
+		return
+	}
+	c.sends(p)
+	c.settle()
+}
+
+// settle has the loop go on until it waits for the client.
+func (c *stillTLS) settle() {
+	c.t.Helper()
+	for {
+		b := c.l.busyOf(c.slot)
+		if c.is(c.l) && b.tls != nil && b.tls.running {
+			eventually(c.t, "the end of a step", func() bool {
+				c.l.mail.mu.Lock()
+				defer c.l.mail.mu.Unlock()
+				return len(c.l.mail.letters) > 0
+			})
+		} else if len(c.l.queue) == 0 {
+			return
+		}
+		if err := c.l.woken(); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+}
+
+// drip has every byte arrive alone.
+func (c *stillTLS) drip(p []byte) {
+	c.t.Helper()
+	for i := range p {
+		c.arrives(p[i : i+1])
+	}
+}
+
+// at has what is sent at once arrive in two pieces.
+func (c *stillTLS) at(i int) func([]byte) {
+	return func(p []byte) {
+		c.t.Helper()
+		k := min(i, len(p))
+		c.arrives(p[:k])
+		c.arrives(p[k:])
+	}
+}
+
+// flush has what the client has written arrive, and takes what came back.
+func (c *stillTLS) flush() {
+	c.t.Helper()
+	out := c.out
+	c.out = nil
+	c.feed(out)
+	c.in = append(c.in, c.receives()...)
+}
+
+// shake makes the handshake. first is what is sent behind it, in the flight that
+// completes it where the client has the last word.
+func (c *stillTLS) shake(first string) {
+	c.t.Helper()
+	for c.next(); !c.done; c.next() {
+		c.flush()
+		if len(c.in) == 0 {
+			c.t.Fatal("the server is silent in the handshake")
+		}
+	}
+	if c.err != nil {
+		c.t.Fatal(c.err)
+	}
+	c.complete()
+	c.say(first)
+	c.flush()
+}
+
+// say encrypts something, and sends it with the next flush.
+func (c *stillTLS) say(p string) {
+	c.t.Helper()
+	if _, err := io.WriteString(c.session.conn, p); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// hears is what the server has said.
+func (c *stillTLS) hears() (string, error) {
+	c.t.Helper()
+	b := make([]byte, 1<<20)
+	n, err := c.decrypt(b)
+	return string(b[:n]), err
+}
+
+// wants compares the end of what the server has said.
+func (c *stillTLS) wants(want string) {
+	c.t.Helper()
+	got, err := c.hears()
+	if err != nil || len(got) < len(want) || got[len(got)-len(want):] != want {
+		c.t.Fatalf("got %.100q, %v, want it to end with %.100q", got, err, want)
+	}
+}
+
+// converse is a whole life: the handshake, with a request and a message behind
+// it in the same segment, a message, and a close handshake.
+func (c *stillTLS) converse() {
+	c.t.Helper()
+	c.shake(hello + string(masked(ws.OpText, []byte("first"), true)))
+	c.wants("\r\n\r\n\x81\x05first")
+	c.say(string(masked(ws.OpBinary, []byte("second"), true)))
+	c.flush()
+	c.wants("\x82\x06second")
+	c.say(string(masked(ws.OpClose, closeBody(1000, ""), true)))
+	c.flush()
+	if got, err := c.hears(); got != "\x88\x02\x03\xe8" || err != io.EOF {
+		c.t.Fatalf("got %q, %v, want a close frame and the end of TLS", got, err)
+	}
+	if c.is(c.l) {
+		c.t.Fatal("the connection is still there")
+	}
+}
+
+// TestTLSCutAnywhere: a life is the same in whatever pieces it arrives.
+func TestTLSCutAnywhere(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	for _, v := range versions {
+		for _, resumed := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, resumed %t", tls.VersionName(v), resumed), func(t *testing.T) {
+				l := still(t, limited(func(c *Config) { c.TLS = a.server() }))
+				config := a.client()
+				config.MinVersion, config.MaxVersion = v, v
+				config.CurvePreferences = []tls.CurveID{tls.X25519} // short keys: fewer places to cut at
+				if resumed {
+					config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+				}
+				longest := 0
+				c := connectTLS(t, l, config)
+				c.feed = func(p []byte) { longest = max(longest, len(p)); c.arrives(p) }
+				c.converse()
+				c = connectTLS(t, l, config)
+				c.feed = c.drip
+				c.converse()
+				if got := c.session.conn.ConnectionState().DidResume; got != resumed {
+					t.Errorf("resumed: got %t, want %t", got, resumed)
+				}
+				step := 1
+				if raceBuild {
+					step = 13
+				}
+				for i := 1; i < longest; i += step {
+					c := connectTLS(t, l, config)
+					c.feed = c.at(i)
+					c.converse()
+				}
+				if got := l.snapshot(); got.Busy != 0 || got.Buffered != 0 {
+					t.Errorf("left behind: %+v", got)
+				}
+			})
+		}
+	}
+}
+
+// What belongs to a frame may be in many records, and in pieces of them.
+func TestTLSLongMessage(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	l := still(t, limited(func(c *Config) { c.TLS = a.server() }))
+	c := connectTLS(t, l, a.client())
+	c.shake(hello)
+	c.wants("\r\n\r\n")
+	for _, n := range []int{1 << 10, 16 << 10, 40 << 10, 100 << 10, 300 << 10} {
+		for _, piece := range []int{1 << 10, 16 << 10, 100_000} {
+			c.feed = func(p []byte) {
+				for len(p) > 0 {
+					k := min(piece, len(p))
+					c.arrives(p[:k])
+					c.in = append(c.in, c.receives()...)
+					p = p[k:]
+				}
+			}
+			frame, reply := maskedEcho(n)
+			c.say(string(frame))
+			c.flush()
+			c.settle()
+			for c.is(l) && c.l.busyOf(c.slot).out != nil { // the socket was full
+				c.in = append(c.in, c.receives()...)
+				if err := l.event(c.fd, unix.EPOLLOUT, 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.in = append(c.in, c.receives()...)
+			c.wants(string(reply))
+		}
+	}
+}

@@ -1,0 +1,23 @@
+package websocket
+
+// TLS is what a connection's encryption was negotiated to be. Can be compared.
+type TLS struct {
+	Version    string // as "TLS 1.3"
+	Cipher     string // suite, as "TLS_AES_128_GCM_SHA256"
+	Curve      string // of the key exchange, as "X25519"; empty: there was none
+	ServerName string // that the client asked for (SNI)
+	Protocol   string // chosen by ALPN; empty: none
+	Resumed    bool   // from an earlier session
+	Peer       string // the client's certificate in DER; empty: it gave none
+}
+
+// TLS is what the connection's encryption was negotiated to be; false: the
+// connection is plain.
+func (c *Conn) TLS() (TLS, bool) { return c.loop.TLS(c) }
+
+// Deny is the mover's: in a Call it refuses what came before any request was
+// read, as one would be.
+func (c *Conn) Deny(f *Refusal) error {
+	c.up.request, c.up.added = Request{}, c.up.added[:0]
+	return c.refuse(f)
+}
