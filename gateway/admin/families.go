@@ -104,6 +104,12 @@ var families = []family{
 		func(f *facts, add adder) { add(float64(f.Entries)) }},
 	{"timers", gauge, nil, "Functions of handlers that wait for their time.",
 		func(f *facts, add adder) { add(float64(f.Timers)) }},
+	{"loop_busy_ratio", gauge, []string{"loop"}, "How much of the last seconds an event loop did not wait, from 0 to 1.",
+		func(f *facts, add adder) {
+			for i, busy := range f.Utilization {
+				add(busy, strconv.Itoa(i))
+			}
+		}},
 	{"loop_tick_age_seconds", gauge, []string{"loop"}, "How long ago an event loop showed life; 0 while it sleeps. Seconds: a handler blocks it.",
 		func(f *facts, add adder) {
 			for i, h := range f.health {

@@ -92,7 +92,7 @@ func (s *Server) now() *live {
 	}
 	for i, n := range f.PerLoop {
 		h := f.health[i]
-		l.Loops = append(l.Loops, loop{Connections: n, Age: h.Age.Seconds(), Asleep: h.Asleep, Route: h.Route})
+		l.Loops = append(l.Loops, loop{Connections: n, Busy: f.Utilization[i], Age: h.Age.Seconds(), Asleep: h.Asleep, Route: h.Route})
 	}
 	l.traffic(&f)
 	l.reasons(&f)
@@ -116,13 +116,16 @@ func (l *live) traffic(f *facts) {
 }
 
 // reasons are why connections and requests were refused, and why connections
-// ended.
+// ended. A connection that there was no place for is refused once its request
+// has come, and counted as both.
 func (l *live) reasons(f *facts) {
 	for i, n := range f.Stats.Refused {
 		l.Refused[poller.Refused(i).String()] = n
 	}
 	for i, n := range f.Rejected {
-		l.Refused[websocket.Reject(i).String()] += n
+		if reason := websocket.Reject(i); reason != websocket.RejectServer {
+			l.Refused[reason.String()] = n
+		}
 	}
 	for i, n := range f.Stats.Closed {
 		l.Closed[websocket.Cause(i).String()] = n

@@ -2,7 +2,7 @@
 // SVG, so that their colours come from the style sheet in light and dark.
 
 import {ago} from "/page/format.js";
-import {Series, span} from "/page/series.js";
+import {Series} from "/page/series.js";
 
 const width = 300;
 const height = 100;
@@ -12,12 +12,14 @@ export class Figure {
   #article;
   #series = new Series();
   #format;
-  #cursor = null; // how long ago, while the pointer is there
+  #base;
+  #cursor = null; // as a share of the width, while the pointer is there
 
-  // format makes text of a value.
-  constructor(id, format) {
+  // format makes text of a value; scales end at round numbers of the base.
+  constructor(id, format, base = 10) {
     this.#article = document.getElementById(id);
     this.#format = format;
+    this.#base = base;
   }
 
   get plot() {
@@ -28,26 +30,28 @@ export class Figure {
     this.#series.add(time, value);
   }
 
-  // point moves the cursor: so many milliseconds ago, null for none.
+  // point moves the cursor, null for none.
   point(at) {
     this.#cursor = at;
   }
 
-  // draw shows it; more is the line below the value.
-  draw(now, more) {
-    const top = round(this.#series.peak);
-    this.#drawPlot(now, top);
-    const shown = this.#cursor === null ? {ago: 0, value: this.#series.last} : this.#series.at(now, this.#cursor);
-    this.#text("output", this.#format(shown.value));
-    this.#text(".more", this.#cursor === null ? more : ago(shown.ago));
+  // draw shows what was seen in the span before now; more is the line below the
+  // value.
+  draw(now, span, more) {
+    const top = round(this.#series.peak, this.#base);
+    this.#drawPlot(now, span, top);
+    const pointed = this.#cursor === null ? null : this.#series.at(now, (1 - this.#cursor) * span);
+    this.#text("output", this.#format(pointed === null ? this.#series.last : pointed.value));
+    this.#text(".more", pointed === null ? more : ago(pointed.ago));
+    this.#text(".since", ago(span));
     this.#text(".peak", top > 0 ? `to ${this.#format(top)}` : "");
-    this.#text("title", `now ${this.#format(this.#series.last)}, at most ${this.#format(this.#series.peak)} in five minutes`);
-    if ("alarm" in this.#article.dataset) {
-      this.#article.dataset.alarm = this.#series.last > 0;
+    this.#text("title", `now ${this.#format(this.#series.last)}, at most ${this.#format(this.#series.peak)}`);
+    if (this.#article.dataset.alarm !== undefined) {
+      this.#article.dataset.alarm = this.#series.last > 0 ? "now" : this.#series.peak > 0 ? "before" : "none";
     }
   }
 
-  #drawPlot(now, top) {
+  #drawPlot(now, span, top) {
     const x = (age) => (width * (1 - age / span)).toFixed(2);
     const y = (v) => (top > 0 ? (height - 2) * (1 - v / top) + 1 : height).toFixed(2);
     const line = [];
@@ -75,7 +79,7 @@ export class Figure {
     end();
     this.#path(".line", line.join(""));
     this.#path(".area", area.join(""));
-    this.#path(".cursor", this.#cursor === null ? "" : `M${x(this.#cursor)},0V${height}`);
+    this.#path(".cursor", this.#cursor === null ? "" : `M${(width * this.#cursor).toFixed(2)},0V${height}`);
   }
 
   #path(which, d) {
@@ -90,10 +94,14 @@ export class Figure {
   }
 }
 
-// round is the end of a scale that holds v: 1, 2 or 5 times a power of ten.
-function round(v) {
+// round is the end of a scale that holds v: 1, 2 or 5 times a power of ten, or a
+// power of two.
+function round(v, base) {
   if (!(v > 0)) {
     return 0;
+  }
+  if (base === 2) {
+    return 2 ** Math.ceil(Math.log2(v));
   }
   const unit = 10 ** Math.floor(Math.log10(v));
   return [1, 2, 5, 10].map((n) => n * unit).find((n) => v <= n * 1.0000001);
@@ -105,7 +113,7 @@ export function pointing(figures, draw) {
     const move = (event) => {
       const box = figure.plot.getBoundingClientRect();
       const share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-      figures.forEach((each) => each.point((1 - share) * span));
+      figures.forEach((each) => each.point(share));
       draw();
     };
     figure.plot.addEventListener("pointermove", move);

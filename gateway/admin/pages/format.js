@@ -17,7 +17,12 @@ export function rate(n) {
   if (n >= 1e6) {
     return short.format(n);
   }
-  return n > 0 && n < 9.95 ? n.toFixed(1) : whole.format(n);
+  return n < 9.95 ? brief(n) : whole.format(n);
+}
+
+// brief is a number with one digit behind the point if it is small and has one.
+function brief(n) {
+  return String(Number(n.toFixed(n < 9.95 ? 1 : 0)));
 }
 
 // size is a number of bytes.
@@ -30,7 +35,7 @@ export function size(bytes) {
   for (; n >= 1024 && unit < 4; unit++) {
     n /= 1024;
   }
-  const digits = unit === 0 || n >= 99.95 ? 0 : 1;
+  const digits = unit === 0 || n >= 99.95 || Number.isInteger(n) ? 0 : 1;
   return `${n.toFixed(digits)} ${["B", "KiB", "MiB", "GiB", "TiB"][unit]}`;
 }
 
@@ -39,10 +44,7 @@ export function millis(ms) {
   if (Number.isNaN(ms)) {
     return unknown;
   }
-  if (ms >= 1000) {
-    return `${(ms / 1000).toFixed(ms < 9950 ? 1 : 0)} s`;
-  }
-  return `${ms.toFixed(ms > 0 && ms < 9.95 ? 1 : 0)} ms`;
+  return ms >= 1000 ? `${brief(ms / 1000)} s` : `${brief(ms)} ms`;
 }
 
 // percent is a share of one.
@@ -61,7 +63,8 @@ export function ago(ms) {
 export function duration(seconds) {
   const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
   let rest = Math.floor(seconds);
-  const first = units.findIndex(([, length]) => rest >= Math.min(length, 60));
+  const largest = units.findIndex(([, length]) => rest >= length);
+  const first = largest < 0 ? units.length - 1 : largest;
   return units.slice(first, first + 2).map(([name, length]) => {
     const n = Math.floor(rest / length);
     rest -= n * length;

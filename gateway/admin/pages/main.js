@@ -4,6 +4,7 @@ import {bindDrain} from "/page/drain.js";
 import {follow, perSecond, sum} from "/page/feed.js";
 import {Figure, pointing} from "/page/figure.js";
 import {count, duration, millis, rate, size} from "/page/format.js";
+import {spanSince} from "/page/series.js";
 import {showLoops, showReasons, showRoutes} from "/page/tables.js";
 
 const fewest = 100; // connections whose memory stands out from the process's own
@@ -11,12 +12,13 @@ const fewest = 100; // connections whose memory stands out from the process's ow
 const figures = {
   connections: new Figure("connections", count),
   messages: new Figure("messages", rate),
-  memory: new Figure("memory", size),
+  memory: new Figure("memory", size, 2),
   lag: new Figure("lag", millis),
   paused: new Figure("paused", count),
   refused: new Figure("refused", rate),
 };
 
+const began = performance.now();
 let before; // the answer before
 let notes = {}; // the line below each figure
 let silent = false;
@@ -99,7 +101,7 @@ function show(standing, word, text) {
 function draw() {
   const now = performance.now();
   for (const [id, figure] of Object.entries(figures)) {
-    figure.draw(now, silent ? "" : (notes[id] ?? ""));
+    figure.draw(now, spanSince(began, now), silent ? "" : (notes[id] ?? ""));
   }
 }
 

@@ -1,6 +1,13 @@
 // What was seen in the last five minutes.
 
-export const span = 300_000; // ms
+const span = 300_000; // ms
+const least = 60_000; // that a plot shows
+
+// spanSince is how much a plot shows: all that was seen since then, a minute at
+// least.
+export function spanSince(began, now) {
+  return Math.min(span, Math.max(least, now - began));
+}
 
 // Series is values over time, the oldest first. NaN is not known.
 export class Series {
