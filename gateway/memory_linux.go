@@ -35,9 +35,9 @@ func (c *Config) maxBuffered(limit int64) int64 {
 // heapLimit is what Go may have of a memory limit. A tenth is left for what it
 // does not count: stacks of the kernel, pages of files, sockets. The buffers lie
 // outside of its heap. However large they may become, it gets half: with less it
-// would do nothing but collect.
+// would do nothing but collect. In whole MiB, for the log.
 func heapLimit(limit, buffered int64) int64 {
-	return max(limit/10*9-buffered, limit/2)
+	return max(limit/10*9-buffered, limit/2) >> 20 << 20
 }
 
 // boundHeap sets the collector's limit, unless GOMEMLIMIT does.

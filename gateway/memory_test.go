@@ -52,10 +52,11 @@ func TestMaxBuffered(t *testing.T) {
 
 func TestHeapLimit(t *testing.T) {
 	for _, tt := range []struct{ limit, buffered, want int64 }{
-		{1000, 250, 650},
-		{1000, 0, 900},
-		{1000, 500, 500}, // it gets half, however large the buffers may become
-		{1000, 1 << 40, 500},
+		{1000 << 20, 250 << 20, 650 << 20},
+		{1000 << 20, 0, 900 << 20},
+		{1000 << 20, 500 << 20, 500 << 20}, // it gets half, however large the buffers may become
+		{1000 << 20, 1 << 40, 500 << 20},
+		{128 << 20, 32 << 20, 83 << 20},
 	} {
 		if got := heapLimit(tt.limit, tt.buffered); got != tt.want {
 			t.Errorf("%d with buffers of %d: got %d, want %d", tt.limit, tt.buffered, got, tt.want)
@@ -166,7 +167,7 @@ func (g group) start(t *testing.T, env []string, args ...string) *program {
 func TestMemoryLimit(t *testing.T) {
 	g := memoryGroup(t, 128<<20)
 	p := g.start(t, nil, "--listen=127.0.0.1:0", "--admin=off")
-	for key, want := range map[string]string{"memory_limit": "128MiB", "max_buffered": "32MiB", "heap_limit": Size(heapLimit(128<<20, 32<<20)).String()} {
+	for key, want := range map[string]string{"memory_limit": "128MiB", "max_buffered": "32MiB", "heap_limit": "83MiB"} {
 		if got := p.started[key]; got != want {
 			t.Errorf("%s: got %v, want %s", key, got, want)
 		}

@@ -19,19 +19,6 @@ func logged(t *testing.T, table map[string]websocket.Route) (*running, *logBuffe
 	return start(t, table, func(c *Config) { c.AccessLog = slog.New(slog.NewTextHandler(log, nil)) }), log
 }
 
-// A connection is noted by the clock of the loop that has accepted it; the one
-// that serves it may be a tick behind, and one that ends at once has lasted 0.
-func TestAccessLogEarly(t *testing.T) {
-	log := new(logBuffer)
-	l := still(t, func(c *Config) { c.Loops, c.AccessLog = 1, slog.New(slog.NewTextHandler(log, nil)) })
-	c := connect(t, l)
-	*l.srv.identities.make(c.fd) = identity{gen: c.generation(), came: l.tick + 1}
-	l.finish(c.fd, c.slot, websocket.ErrReset)
-	if a := <-l.srv.access.lines; a.duration != 0 {
-		t.Errorf("got %s, want 0", a.duration)
-	}
-}
-
 // TestAccessLog: one line for each connection, with who closed it and what went
 // over it.
 func TestAccessLog(t *testing.T) {
