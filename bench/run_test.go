@@ -77,7 +77,7 @@ func TestBadFlagsExit2(t *testing.T) {
 		{"compare --peer a=./x --base b", "--base"},
 		{"compare --client-cpus first --peer a=./x", "--client-cpus"},
 		{"compare", "--peer"},
-		{"echo https://127.0.0.1/", "wss://127.0.0.1/"},
+		{"echo https://127.0.0.1/", "https://127.0.0.1/"},
 		{"echo 127.0.0.1:80", "127.0.0.1:80"},
 		{"echo ws://127.0.0.1:99999/", "99999"},
 		{"fly", "fly"},

@@ -340,10 +340,10 @@ func TestEveryPathTakesFaults(t *testing.T) {
 	}
 	s := serveTable(t)
 	for _, l := range all {
-		if l.kind() == kindHTTP {
+		if l.kind() == kindHTTP || strings.Contains(l.path, "{") {
 			continue
 		}
-		c := s.Dial(l.path + "?drop=1&delay=1s&close=4001@2s&seed=3")
+		c := s.Dial(strings.Replace(l.path, "{name}", "close-unanswered", 1) + "?drop=1&delay=1s&close=4001@2s&seed=3")
 		if l.path == "/abort_handshake" || l.path == "/origin_check" {
 			continue // end before
 		}
@@ -351,7 +351,8 @@ func TestEveryPathTakesFaults(t *testing.T) {
 			t.Errorf("%s: got seed %q", l.path, got)
 		}
 		s.Advance(3 * time.Second)
-		if got := c.Frames(); got != `close 4001 ""` && l.path != "/internal_error" && l.path != "/abort" {
+		got := strings.TrimPrefix(c.Frames(), `text "close me", `) // what an animal sends is raw, and no reply
+		if got != `close 4001 ""` && l.path != "/internal_error" && l.path != "/abort" {
 			t.Errorf("%s: got %s", l.path, got)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"net/netip"
 	"os"
 
@@ -18,8 +19,34 @@ type facts struct {
 	Headers  map[string][]string `json:"headers"` // by the names that the client wrote
 	Remote   string              `json:"remote"`  // empty: none, or no longer known
 	Local    string              `json:"local"`
-	TLS      any                 `json:"tls"` // null: plain TCP
+	TLS      *tlsFacts           `json:"tls"` // null: the connection is plain
 	Hostname string              `json:"hostname"`
+}
+
+// tlsFacts are what a TLS handshake has settled.
+type tlsFacts struct {
+	Version    string `json:"version"`
+	Cipher     string `json:"cipher"`
+	Curve      string `json:"curve"`
+	ServerName string `json:"server_name"` // that the client asked for
+	Protocol   string `json:"protocol"`    // chosen by ALPN
+	Resumed    bool   `json:"resumed"`
+	Client     string `json:"client"` // whom the client's certificate names; empty: it showed none
+}
+
+func tlsFactsOf(r *websocket.Request) *tlsFacts {
+	t, ok := r.TLS()
+	if !ok {
+		return nil
+	}
+	f := &tlsFacts{
+		Version: t.Version, Cipher: t.Cipher, Curve: t.Curve,
+		ServerName: t.ServerName, Protocol: t.Protocol, Resumed: t.Resumed,
+	}
+	if cert, err := x509.ParseCertificate([]byte(t.Peer)); err == nil {
+		f.Client = cert.Subject.String()
+	}
+	return f
 }
 
 func factsOf(r *websocket.Request) facts {
@@ -31,7 +58,7 @@ func factsOf(r *websocket.Request) facts {
 	})
 	return facts{
 		Method: r.Method(), Path: r.Path(), Query: r.RawQuery(), Host: r.Host(), Headers: headers,
-		Remote: addressOf(r.Remote()), Local: addressOf(r.Local()), Hostname: hostname,
+		Remote: addressOf(r.Remote()), Local: addressOf(r.Local()), TLS: tlsFactsOf(r), Hostname: hostname,
 	}
 }
 

@@ -168,7 +168,7 @@ func TestMemoryLimit(t *testing.T) {
 	g := memoryGroup(t, 128<<20)
 	p := g.start(t, nil, "--listen=127.0.0.1:0", "--admin=off")
 	for key, want := range map[string]string{"memory_limit": "128MiB", "max_buffered": "32MiB", "heap_limit": "83MiB"} {
-		if got := p.started[key]; got != want {
+		if got := p.start[key]; got != want {
 			t.Errorf("%s: got %v, want %s", key, got, want)
 		}
 	}
@@ -210,7 +210,7 @@ func TestMemoryLimitByHand(t *testing.T) {
 	g := memoryGroup(t, 128<<20)
 	p := g.start(t, []string{"GOMEMLIMIT=100MiB"}, "--listen=127.0.0.1:0", "--admin=off", "--max-buffered=48MiB")
 	for key, want := range map[string]string{"memory_limit": "128MiB", "max_buffered": "48MiB", "heap_limit": "100MiB"} {
-		if got := p.started[key]; got != want {
+		if got := p.start[key]; got != want {
 			t.Errorf("%s: got %v, want %s", key, got, want)
 		}
 	}

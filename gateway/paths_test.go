@@ -270,6 +270,40 @@ func TestInfo(t *testing.T) {
 	}
 }
 
+func TestInfoTellsTLS(t *testing.T) {
+	a := certify(t, t.TempDir(), "a.example", nil)
+	host := startGateway(t, "--tls-cert", a.cert, "--tls-key", a.key, "--tls-client-ca", a.cert, "--tls-client-auth", "optional")
+	config := trusting("a.example", a)
+	for range 2 {
+		transport := &http.Transport{TLSClientConfig: config.Clone(), DisableKeepAlives: true}
+		w, err := transport.RoundTrip(request(t, "https://"+host+"/info"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var f facts
+		err = json.NewDecoder(w.Body).Decode(&f)
+		w.Body.Close()
+		client := ""
+		if len(config.Certificates) > 0 {
+			client = "CN=a.example"
+		}
+		if err != nil || f.TLS == nil || f.TLS.Version != "TLS 1.3" || !strings.HasPrefix(f.TLS.Cipher, "TLS_") || f.TLS.Curve == "" ||
+			f.TLS.ServerName != "a.example" || f.TLS.Client != client {
+			t.Errorf("got %v, %+v, want client %q", err, f.TLS, client)
+		}
+		config.Certificates = append(config.Certificates, a.pair) // the second time
+	}
+}
+
+func request(t *testing.T, url string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequest("GET", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // The list has every path once, and says of each what it takes.
 func TestRoutesAndFaults(t *testing.T) {
 	host := startGateway(t, "--alias", "/flaky=/echo?goodbye=0", "--alias", "/gone=/status/410")

@@ -28,8 +28,7 @@ type program struct {
 	host  string // where it listens
 	admin string // where its admin port does
 	log   *bufio.Reader
-
-	started map[string]any // its start line
+	start map[string]any // its start line
 }
 
 // startProgram starts the gateway and waits for its start line. files are handed
@@ -62,7 +61,7 @@ func startCommand(t *testing.T, cmd *exec.Cmd, files []*os.File, env []string) *
 	})
 	p.log = bufio.NewReader(log)
 	line := p.waitFor(t, "listening")
-	p.started = line
+	p.start = line
 	addrs, _ := line["addrs"].([]any)
 	if len(addrs) == 0 {
 		t.Fatalf("start line without addresses: %v", line)

@@ -47,8 +47,11 @@ func (c *client) status(head []byte) int {
 // playDrip: requests that come byte by byte, and no byte extends the time.
 func playDrip(p *process, n int) {
 	clients := p.connectAll(n)
-	head := []byte("GET /echo HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 6000))
-	for begun := time.Now(); len(head) > 1 && time.Since(begun) < 300*ms; head = head[1:] {
+	head := []byte("GET /echo HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 4000))
+	for begun := time.Now(); p.tell("stats").Stats.Connections > 0; {
+		if head = head[1:]; len(head) == 0 || time.Since(begun) > 12*time.Second {
+			p.t.Fatal("bytes extend the time")
+		}
 		for _, c := range clients {
 			_, _ = c.Write(head[:1]) // fails when its time is over
 		}

@@ -44,7 +44,7 @@ const ms = time.Millisecond
 
 // hostiles are the rows that clients can break.
 var hostiles = []hostile{
-	{"A1", 500, settings{"HandshakeTimeout": 500 * ms}, playDrip, closed(websocket.CauseHandshakeTimeout), 500, 500 << 10},
+	{"A1", 500, settings{"HandshakeTimeout": 2 * time.Second}, playDrip, closed(websocket.CauseHandshakeTimeout), 500, 500 << 10},
 	{"A2", 1, nil, playEndlessHead, rejected(websocket.RejectTooLarge), 1, 1 << 20},
 	{"A3", 100, nil, playRefused("A3"), rejected(websocket.RejectBadRequest), 100, noise},
 	{"A4", 100, nil, playRefused("A4"), rejected(websocket.RejectBody), 100, noise},

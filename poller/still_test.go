@@ -12,7 +12,7 @@ import (
 // clock is set by hand.
 
 // still makes the loop of a server that does not run. edit may be nil.
-func still(t *testing.T, edit func(*Config)) *loop {
+func still(t testing.TB, edit func(*Config)) *loop {
 	t.Helper()
 	config := quiet(t)
 	if edit != nil {
@@ -33,12 +33,12 @@ func still(t *testing.T, edit func(*Config)) *loop {
 type stillConn struct {
 	*slot
 	l        *loop
-	t        *testing.T
+	t        testing.TB
 	fd, peer int // the loop's end, and the test's
 }
 
 // connect gives the loop a connection that has sent nothing.
-func connect(t *testing.T, l *loop) stillConn {
+func connect(t testing.TB, l *loop) stillConn {
 	t.Helper()
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -53,7 +53,7 @@ func connect(t *testing.T, l *loop) stillConn {
 }
 
 // open gives the loop a connection that has got its 101.
-func open(t *testing.T, l *loop) stillConn {
+func open(t testing.TB, l *loop) stillConn {
 	t.Helper()
 	c := connect(t, l)
 	c.sends([]byte(hello))

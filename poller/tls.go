@@ -159,7 +159,7 @@ func (t *session) step() {
 
 // complete forgets what only the handshake needed.
 func (t *session) complete() {
-	t.open, t.next, t.stop, t.yield = true, nil, nil, nil
+	t.open, t.next, t.stop, t.yield, t.peer = true, nil, nil, nil, nil
 }
 
 // abandon ends a handshake that is not over, and with it its coroutine.

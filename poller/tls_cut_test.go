@@ -21,8 +21,9 @@ type stillTLS struct {
 	feed func(p []byte) // how what it sends arrives
 }
 
-// connectTLS gives the loop a connection of TLS.
-func connectTLS(t *testing.T, l *loop, config *tls.Config) *stillTLS {
+// connectTLS gives the loop a connection of TLS, whose handshake the test has to
+// make.
+func connectTLS(t testing.TB, l *loop, config *tls.Config) *stillTLS {
 	t.Helper()
 	c := &stillTLS{stillConn: connect(t, l), session: new(session)}
 	c.feed = c.arrives
@@ -32,7 +33,6 @@ func connectTLS(t *testing.T, l *loop, config *tls.Config) *stillTLS {
 		c.err = c.session.conn.Handshake()
 		c.done = true
 	})
-	t.Cleanup(c.abandon)
 	return c
 }
 

@@ -58,6 +58,10 @@ func (r *Request) Remote() netip.AddrPort { return r.conn.loop.Remote(r.conn) }
 // Local is the address that the peer connected to.
 func (r *Request) Local() netip.AddrPort { return r.conn.loop.Local(r.conn) }
 
+// TLS is what the connection's encryption was negotiated to be; false: it is
+// plain.
+func (r *Request) TLS() (TLS, bool) { return r.conn.TLS() }
+
 // Pattern is the pattern of the route that was found.
 func (r *Request) Pattern() string {
 	if r.route == nil {
