@@ -56,7 +56,10 @@ export function percent(share) {
 export function ago(ms) {
   const seconds = Math.round(ms / 1000);
   const rest = String(seconds % 60).padStart(2, "0");
-  return seconds < 60 ? `${seconds} s ago` : `${Math.floor(seconds / 60)}:${rest} min ago`;
+  if (seconds < 60) {
+    return `${seconds} s ago`;
+  }
+  return `${Math.floor(seconds / 60)}${rest === "00" ? "" : `:${rest}`} min ago`;
 }
 
 // duration is a long time, in its two largest units.
