@@ -105,6 +105,7 @@ type network struct {
 // image come and go.
 func newNetwork(t *testing.T) network {
 	t.Helper()
+	repository(t) // without an image there is nothing to join
 	c := start(t, "--network", "none", "--entrypoint", "/bin/busybox", "golang:1.26-bookworm", "sleep", "3600")
 	return network{c.id, fmt.Sprintf("/proc/%d/ns/net", c.state(t).Pid)}
 }
