@@ -115,10 +115,12 @@ func TestPrometheusQueries(t *testing.T) {
 	defer stop()
 	// The longest range of a query is that of the dashboard's rates, here 10 s: as
 	// many scrapes have to be there, with load in all of them.
-	eventually(t, "Prometheus has scraped for 15 s", func() bool {
-		v, err := p.query(`count_over_time(up{job="echogate"}[1m])`)
-		return err == nil && len(v) == 1 && v[0] >= 15
-	})
+	for scrapes := 15.0; scrapes <= 60; scrapes += 15 { // one a second, for a minute
+		eventually(t, fmt.Sprintf("Prometheus has scraped %v times", scrapes), func() bool {
+			v, err := p.query(`count_over_time(up{job="echogate"}[2m])`)
+			return err == nil && len(v) == 1 && v[0] >= scrapes
+		})
+	}
 	for name, exprs := range queries {
 		for _, expr := range exprs {
 			values, err := p.query(strings.NewReplacer("$__rate_interval", "10s", "$instance", ".*").Replace(expr))
