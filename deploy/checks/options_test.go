@@ -52,14 +52,6 @@ func accepted(t *testing.T, where string, env map[string]string) {
 	}
 }
 
-// acceptedFlags fails when the gateway would not take these arguments.
-func acceptedFlags(t *testing.T, where string, args ...string) {
-	t.Helper()
-	if out, err := exec.Command(program(t), append([]string{"routes"}, args...)...).CombinedOutput(); err != nil {
-		t.Errorf("%s: %v: %v: %s", where, args, err, out)
-	}
-}
-
 // duration is the default of an option of the gateway.
 func duration(t *testing.T, flag string) time.Duration {
 	t.Helper()
