@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"echogate/gateway/admin"
 )
@@ -32,6 +33,21 @@ func wantStatus(t *testing.T, host, path string, want int) {
 	}
 }
 
+// awaitReady waits until a gateway says that it is ready: its start line may come
+// before its loops run.
+func awaitReady(t *testing.T, admin string) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+		w, body := ask(t, admin, "GET", "/readyz")
+		if w.StatusCode == 200 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("not ready: %d %q", w.StatusCode, body)
+		}
+	}
+}
+
 // The admin port answers, and nothing of it is on the public port.
 func TestAdminPort(t *testing.T) {
 	p := startWithAdmin(t)
@@ -50,7 +66,7 @@ func TestAdminPort(t *testing.T) {
 func TestDrainIsNotReady(t *testing.T) {
 	p := startWithAdmin(t, "--drain", "0", "--drain-timeout", "1h")
 	dial(t, "ws://"+p.host+"/echo") // does not answer the close frame
-	wantStatus(t, p.admin, "/readyz", 200)
+	awaitReady(t, p.admin)
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +177,7 @@ func TestAdminPortIsHandedOn(t *testing.T) {
 		if p.admin != address || p.host != host {
 			t.Fatalf("given %v: got admin port %q beside %q, want %q beside %q", given, p.admin, p.host, address, host)
 		}
-		wantStatus(t, address, "/readyz", 200)
+		awaitReady(t, address)
 		p.takeOver(t, p.Process.Pid)
 		wantStatus(t, address, "/readyz", 200)
 		wantStatus(t, host, "/readyz", 404)
