@@ -70,7 +70,7 @@ func BenchmarkHeader(b *testing.B) {
 			in := []byte(text(letters(n)))[:14]
 			var h ws.Header
 			measure(b, "parse", 0, func() {
-				if n, err := parseHeader(in, &h, false); n == 0 || err != nil {
+				if n, err := parseHeader(in, &h, ws.StateServerSide); n == 0 || err != nil {
 					b.Fatal(n, err)
 				}
 			})

@@ -36,6 +36,7 @@ const (
 	CauseCloseTimeout                  // our close frame was not answered
 	CauseGoingAway                     // the server stops
 	CauseTLS                           // the handshake of TLS failed, or a record was bad
+	CauseDeflate                       // a compressed message that does not inflate
 	Causes                             // how many there are
 )
 
@@ -43,7 +44,7 @@ var causeLabels = [Causes]string{
 	"handler", "peer", "eof", "reset", "http", "handshake_timeout", "handler_error",
 	"panic", "protocol", "utf8", "too_big", "fragments", "control_flood",
 	"message_timeout", "slow_reader", "memory", "idle", "lifetime", "close_timeout",
-	"going_away", "tls",
+	"going_away", "tls", "deflate",
 }
 
 // String returns the label used in counters and logs.
@@ -73,6 +74,7 @@ func (e CloseError) Error() string {
 var (
 	ErrBadClose       = CloseError{Code: ws.StatusProtocolError, Reason: "bad close frame", Cause: CauseProtocol}
 	ErrInvalidUTF8    = CloseError{Code: ws.StatusInvalidFramePayloadData, Reason: "invalid UTF-8", Cause: CauseUTF8}
+	ErrDeflate        = CloseError{Code: ws.StatusInvalidFramePayloadData, Reason: "invalid compressed data", Cause: CauseDeflate}
 	ErrIdle           = CloseError{Code: ws.StatusPolicyViolation, Reason: "idle", Cause: CauseIdle}
 	ErrControlFlood   = CloseError{Code: ws.StatusPolicyViolation, Reason: "too many control frames", Cause: CauseControlFlood}
 	ErrFragments      = CloseError{Code: ws.StatusPolicyViolation, Reason: "too many fragments", Cause: CauseFragments}

@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
@@ -34,6 +35,7 @@ type Conn struct {
 	id        uint64 // the mover's name for the connection
 	lent      []byte // what the Loop lent for out, which may have outgrown it
 	current   []byte // memory of the message that is being delivered
+	unhooked  bool   // a hook of the Route runs: none runs for what it does
 
 	// Of the loop.
 	loop     Loop
@@ -48,6 +50,7 @@ type Conn struct {
 	notes    map[uint64][][2]string // by id, of the few that have some
 	noted    [][2]string            // of the connection that was released last
 	up       upgrader
+	deflate  deflate
 }
 
 // place is where a Route stands: in which version of the table, and where.
@@ -334,14 +337,16 @@ func (c *Conn) Answer(f func(*Conn) error) error {
 }
 
 // Use makes r the connection's Route from now on, with the limits of the one it
-// replaces where r has none. r must not change afterwards.
+// replaces, and in Upgrade its Compression, where r has none. r must not change
+// afterwards.
 func (c *Conn) Use(r *Route) {
 	own := *r
 	own.Limits = r.Limits.or(c.rt.Limits)
+	own.Compression = cmp.Or(r.Compression, c.rt.Compression)
 	c.aside().route = &own
 	c.rt = &own
 	if c.st.Open() {
-		c.st.phase = own.phase()
+		c.opens()
 	}
 }
 

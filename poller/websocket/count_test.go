@@ -15,7 +15,7 @@ import (
 func counting(t *testing.T, r Route) *peer {
 	t.Helper()
 	p := upgraded(t, mustCompile(t, map[string]Route{"/echo": r}))
-	p.state.phase = r.phase()
+	p.opens()
 	return p
 }
 

@@ -77,5 +77,15 @@
 //     pings are no longer answered;
 //   - messages over the limit get 1009 from their header alone, and 1008 ends
 //     those of too many fragments and too many control frames;
-//   - extensions are declined: no offer is answered, and RSV bits get 1002.
+//   - of extensions there is permessage-deflate (RFC 7692), where a route agrees
+//     on it; no other offer is answered, and other RSV bits get 1002.
+//
+// # Compression
+//
+// [Route.Compression] and [Routes.Deflate] switch permessage-deflate on. Both sides
+// begin each message anew (no context takeover): so a loop has one compressor and
+// one decompressor, and a connection, which costs three bits of its State, none.
+// A handler does not see it: messages come to it inflated, held against
+// [Limits].MaxMessage while they are, and Send compresses what is long enough.
+// What goes past Send, [Conn.SendRaw] and Route.Wire, is bytes as they travel.
 package websocket

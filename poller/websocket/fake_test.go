@@ -2,8 +2,11 @@ package websocket
 
 import (
 	"slices"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/flate"
 )
 
 // fakeLoop is what the tests inside this package need of a Loop: they look at
@@ -67,9 +70,20 @@ func newPeer(t testing.TB, routes *Routes) *peer {
 	t.Helper()
 	l := &fakeLoop{}
 	p := &peer{Conn: NewConn(l, routes), loop: l}
+	p.deflate = compressors()
 	p.Bind(1, &p.state, nil)
 	return p
 }
+
+// compressors are those of one loop for all peers, which are thousands: to make
+// them takes longer than most conversations.
+var compressors = sync.OnceValue(func() deflate {
+	d := deflate{level: DefaultDeflate().Level, reader: flate.NewReader(nil)}
+	for window := windowLeast; window <= windowMost; window++ {
+		d.writers[window] = newWriter(window, d.level)
+	}
+	return d
+})
 
 // feed gives the connection more bytes; it reports whether it still lives.
 func (p *peer) feed(b []byte) bool {

@@ -20,9 +20,9 @@ const (
 // 0 when b does not hold all of it. An error is returned as soon as the bytes
 // there are prove it, whatever may follow (RFC 6455 §5.2). h is filled in place:
 // a Header is too large to travel in registers.
-func parseHeader(b []byte, h *ws.Header, fragmented bool) (n int, err error) {
+func parseHeader(b []byte, h *ws.Header, s ws.State) (n int, err error) {
 	if len(b) < 2 {
-		return 0, firstByte(b, fragmented)
+		return 0, firstByte(b, s)
 	}
 	h.Fin = b[0]&0x80 != 0
 	h.Rsv = b[0] >> 4 & 7
@@ -30,13 +30,13 @@ func parseHeader(b []byte, h *ws.Header, fragmented bool) (n int, err error) {
 	h.Masked = b[1]&0x80 != 0
 	h.Length = int64(b[1] & 0x7f)
 	// Most frames are whole messages: nothing in their first byte can be wrong.
-	if whole := b[0] == wholeText || b[0] == wholeBinary; !whole || fragmented || !h.Masked {
+	if whole := b[0] == wholeText || b[0] == wholeBinary; !whole || s.Fragmented() || !h.Masked {
 		// The first byte is judged by itself, as when it comes alone: what is
 		// wrong with two things is refused for the same one however it is cut.
-		if err = firstByte(b, fragmented); err != nil {
+		if err = firstByte(b, s); err != nil {
 			return 0, err
 		}
-		if err = ws.CheckHeader(*h, serverState(fragmented)); err != nil {
+		if err = checkFrame(*h, s); err != nil {
 			return 0, err
 		}
 		if h.OpCode == ws.OpClose && h.Length == 1 { // RFC 6455 §5.5.1: a code has two bytes
@@ -63,13 +63,26 @@ func serverState(fragmented bool) ws.State {
 	return ws.StateServerSide
 }
 
+// checkFrame is ws.CheckHeader, which leaves the reserved bits to whoever
+// negotiated an extension: permessage-deflate has RSV1 alone, on the first frame
+// of a data message (RFC 7692 §6).
+func checkFrame(h ws.Header, s ws.State) error {
+	if err := ws.CheckHeader(h, s); err != nil {
+		return err
+	}
+	if h.Rsv != 0 && (h.Rsv != rsv1 || h.OpCode.IsControl() || h.OpCode == ws.OpContinuation) {
+		return ws.ErrProtocolNonZeroRsv
+	}
+	return nil
+}
+
 // firstByte checks what the first byte alone can prove.
-func firstByte(b []byte, fragmented bool) error {
+func firstByte(b []byte, s ws.State) error {
 	if len(b) == 0 {
 		return nil
 	}
 	h := ws.Header{Fin: b[0]&0x80 != 0, Rsv: b[0] >> 4 & 7, OpCode: ws.OpCode(b[0] & 0x0f), Masked: true}
-	return ws.CheckHeader(h, serverState(fragmented))
+	return checkFrame(h, s)
 }
 
 // parseLength reads a length of 16 or 64 bits: the shortest form is a must

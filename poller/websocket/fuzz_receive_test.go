@@ -35,8 +35,8 @@ func fuzzRoutes(tb testing.TB) []*Routes {
 		},
 	} {
 		all = append(all, mustCompile(tb, map[string]Route{"/echo": {
-			Message: message,
-			Limits:  Limits{MaxMessage: 128 << 10, MaxFragments: 50, MaxControlRate: 50},
+			Message: message, Compression: CompressionOn,
+			Limits: Limits{MaxMessage: 128 << 10, MaxFragments: 50, MaxControlRate: 50},
 		}}))
 	}
 	return all
@@ -74,13 +74,19 @@ func FuzzReceive(f *testing.F) {
 		if at := int(mode & 127); mode > 127 && at <= len(in) {
 			in = slices.Concat(in[:at], []byte(text(large)+begin(large[:70<<10])), in[at:])
 		}
-		table := routes[int(mode)%len(routes)]
+		table, compressed := routes[int(mode)%len(routes)], mode&64 != 0
 		whole := upgraded(t, table)
+		if compressed {
+			whole.agreed(t, "permessage-deflate")
+		}
 		whole.feed(in)
-		checkFrames(t, whole.out)
+		checkFrames(t, unpacked(t, whole.out, windowMost))
 		for _, room := range []bool{false, true} {
 			cut := upgraded(t, table)
 			cut.room = room
+			if compressed {
+				cut.agreed(t, "permessage-deflate")
+			}
 			feedPieces(cut, in, pieces)
 			if !bytes.Equal(whole.out, cut.out) || fmt.Sprint(whole.err) != fmt.Sprint(cut.err) {
 				t.Fatalf("whole: %s, %v\nin pieces, room %v: %s, %v", brief(whole.out), whole.err, room, brief(cut.out), cut.err)
@@ -150,7 +156,7 @@ func FuzzFrame(f *testing.F) {
 	f.Add([]byte("\x88\x81"), true)
 	f.Fuzz(func(t *testing.T, b []byte, fragmented bool) {
 		var h ws.Header
-		n, err := parseHeader(b, &h, fragmented)
+		n, err := parseHeader(b, &h, serverState(fragmented))
 		if bad := badHeader(b, fragmented); bad != (err != nil) {
 			t.Fatalf("%x: got %v, by the bits: bad %v", b, err, bad)
 		}

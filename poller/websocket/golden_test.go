@@ -23,6 +23,7 @@ type golden struct {
 	rest  string                      // sent behind the end, and ignored
 	cause Cause                       // what it is counted under; alive when it does not end
 	code  ws.StatusCode               // of the close frame that follows the turns; 0: none does
+	offer string                      // of extensions, that the client's upgrade had; what leaves compressed is in the turns as it was
 	piece int                         // fed in pieces of that size too; 0: in the usual ones only
 	then  func(t *testing.T, p *peer) // what the mover does when all was fed
 }
@@ -37,11 +38,11 @@ const alive = Causes
 // subjects are the tables. Large conversations exist one at a time.
 var subjects = []func(add func(golden)){
 	messageCases, pingCases, reservedCases, fragmentCases, textCases, tableTextCases,
-	closeCases, closeCodeCases, volumeCases, frameCases, lifecycleCases,
+	closeCases, closeCodeCases, volumeCases, frameCases, lifecycleCases, deflateCases, extensionCases,
 }
 
 func TestGolden(t *testing.T) {
-	routes := mustCompile(t, map[string]Route{"/echo": {Message: echoBack, Limits: Limits{MaxMessage: 16 << 20}}})
+	routes := goldenRoutes(t)
 	seen := make(map[string]bool)
 	for _, subject := range subjects {
 		subject(func(g golden) {
@@ -60,6 +61,10 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+func goldenRoutes(t testing.TB) *Routes {
+	return mustCompile(t, map[string]Route{"/echo": {Message: echoBack, Compression: CompressionOn, Limits: Limits{MaxMessage: 16 << 20}}})
+}
+
 // test holds the conversation whole, turn by turn, byte by byte, and cut in two.
 func (g *golden) test(t *testing.T, routes *Routes) {
 	end := g.turnByTurn(t, routes)
@@ -73,7 +78,7 @@ func (g *golden) test(t *testing.T, routes *Routes) {
 	if raceEnabled && len(in) > 1<<20 {
 		return // each byte costs a hundred times as much
 	}
-	slow := raceEnabled && len(in) > 8<<10
+	slow := raceEnabled && max(len(in), g.answers()) > 8<<10
 	for _, room := range []bool{false, true} {
 		if large := len(in) > tailMax; room && !large || !room && large && slow {
 			continue // Room is for frames with memory of their own
@@ -96,7 +101,7 @@ func (g *golden) test(t *testing.T, routes *Routes) {
 // turnByTurn checks each answer against the table, and returns the end.
 func (g *golden) turnByTurn(t *testing.T, routes *Routes) *peer {
 	t.Helper()
-	p := upgraded(t, routes)
+	p := g.upgraded(t, routes)
 	at := 0 // how much of the output was checked
 	for i, turn := range g.turns {
 		in := []byte(turn.in)
@@ -108,7 +113,7 @@ func (g *golden) turnByTurn(t *testing.T, routes *Routes) *peer {
 			t.Fatalf("ended before its time: %v", p.err)
 		}
 		p.feed(in)
-		if got := p.out[at:]; !bytes.HasPrefix(got, []byte(turn.out)) || !g.ends() && len(got) != len(turn.out) {
+		if got := g.plain(t, p)[at:]; !bytes.HasPrefix(got, []byte(turn.out)) || !g.ends() && len(got) != len(turn.out) {
 			t.Fatalf("turn %d: got %s, want %s", i, brief(got), brief([]byte(turn.out)))
 		}
 		at += len(turn.out)
@@ -120,9 +125,34 @@ func (g *golden) turnByTurn(t *testing.T, routes *Routes) *peer {
 	if g.then != nil {
 		g.then(t, p)
 	}
-	g.checkClose(t, p.out[at:])
+	g.checkClose(t, g.plain(t, p)[at:])
 	g.checkEnd(t, p)
 	return p
+}
+
+// upgraded is the client's connection, with what it offered.
+func (g *golden) upgraded(t *testing.T, routes *Routes) *peer {
+	p := upgraded(t, routes)
+	if g.offer != "" {
+		p.agreed(t, g.offer)
+	}
+	return p
+}
+
+// plain is all that the client got, as it was before it was compressed.
+func (g *golden) plain(t *testing.T, p *peer) []byte {
+	if g.offer == "" {
+		return p.out
+	}
+	return unpacked(t, p.out, p.state.window())
+}
+
+// answers is how many bytes the turns want, before they are compressed.
+func (g *golden) answers() (n int) {
+	for _, turn := range g.turns {
+		n += len(turn.out)
+	}
+	return n
 }
 
 // ends reports whether the client's bytes end it.
@@ -174,7 +204,7 @@ func (g *golden) checkEnd(t *testing.T, p *peer) {
 // same holds the conversation in other pieces: the same must come of it.
 func (g *golden) same(t *testing.T, how string, routes *Routes, room bool, want *peer, pieces iter.Seq[[]byte]) {
 	t.Helper()
-	p := upgraded(t, routes)
+	p := g.upgraded(t, routes)
 	p.room = room
 	for b := range pieces {
 		p.feed(b)

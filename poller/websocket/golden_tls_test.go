@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gobwas/httphead"
 	"github.com/gobwas/ws"
 
 	"echogate/poller"
@@ -33,7 +34,7 @@ func TestGoldenOverTLS(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
 			config := &tls.Config{InsecureSkipVerify: true, MinVersion: version, MaxVersion: version, ClientSessionCache: tls.NewLRUClientSessionCache(1)}
-			websocket.Conversations(func(c websocket.Conversation) {
+			websocket.Conversations(t, func(c websocket.Conversation) {
 				size := len(c.Rest)
 				for _, turn := range c.Turns {
 					size += len(turn[0])
@@ -90,8 +91,9 @@ func serveTLS(t *testing.T) *goldenServer {
 		t.Fatal(err)
 	}
 	routes, err := websocket.Compile(map[string]websocket.Route{"/echo": {
-		Message: func(c *websocket.Conn, op ws.OpCode, p []byte) error { return c.Send(op, p) },
-		Limits:  websocket.Limits{MaxMessage: 16 << 20},
+		Message:     func(c *websocket.Conn, op ws.OpCode, p []byte) error { return c.Send(op, p) },
+		Compression: websocket.CompressionOn,
+		Limits:      websocket.Limits{MaxMessage: 16 << 20},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +120,8 @@ func serveTLS(t *testing.T) *goldenServer {
 // hold holds a conversation on a connection of its own.
 func (s *goldenServer) hold(t *testing.T, config *tls.Config, c websocket.Conversation, how manner) {
 	t.Helper()
-	d := ws.Dialer{Timeout: 30 * time.Second, TLSConfig: config}
+	offer, _ := httphead.ParseOptions([]byte(c.Offer), nil)
+	d := ws.Dialer{Timeout: 30 * time.Second, TLSConfig: config, Extensions: offer}
 	conn, _, _, err := d.Dial(t.Context(), "wss://"+s.Addrs()[0].String()+"/echo")
 	if err != nil {
 		t.Fatal(err)

@@ -16,11 +16,12 @@ type upgrader struct {
 	added   []byte // header lines added by AddHeader
 
 	// Of the upgrade under way.
-	conn     *Conn
-	protocol []byte    // the subprotocol chosen; nil: none
-	head     [256]byte // what ws.Upgrader gets to read instead of the client's head
-	headLen  int
-	read     int // bytes of it that were read
+	conn      *Conn
+	protocol  []byte    // the subprotocol chosen; nil: none
+	extension []byte    // header line of the extension that was agreed on; empty: none
+	head      [256]byte // what ws.Upgrader gets to read instead of the client's head
+	headLen   int
+	read      int // bytes of it that were read
 }
 
 // canonical is the head that ws.Upgrader is shown. Ours was checked by
@@ -62,6 +63,7 @@ func (u *upgrader) writeHeader(w io.Writer) (int64, error) {
 		_, _ = w.Write(u.protocol)
 		_, _ = io.WriteString(w, "\r\n")
 	}
+	_, _ = w.Write(u.extension)
 	_, err := w.Write(u.added)
 	return 0, err
 }
@@ -156,14 +158,16 @@ func (c *Conn) upgrade(r *Request) error {
 	if c.st.phase == phaseEnded { // Upgrade has called End: nothing is answered
 		return nil
 	}
+	c.st.setWindow(0)
 	if c.rt.Head != nil {
 		c.out = c.rt.Head(c, r, c.spill())
 	} else {
+		c.st.setWindow(c.negotiate(r))
 		c.accept(r)
 	}
-	c.st.flags = c.st.flags&^flagServed | flagUpgraded
+	c.st.flags |= flagUpgraded
 	c.users++
-	c.st.phase = c.rt.phase()
+	c.opens()
 	if c.rt.Open == nil {
 		return nil
 	}

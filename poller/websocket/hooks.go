@@ -8,16 +8,17 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// This file is what a connection does whose Route has Wire, Sending or Closing.
-// Its phase is phaseHooked, so that the walk of a plain message, which compares
-// the phase anyway, has nothing of this on it.
+// This file is what a connection does whose Route has Wire, Sending or Closing, or
+// that negotiated permessage-deflate. Its phase is phaseHooked, so that the walk of
+// a plain message, which compares the phase anyway, has nothing of this on it.
 
-// phase is that of an open connection with this Route.
-func (r *Route) phase() phase {
-	if r.Wire != nil || r.Sending != nil || r.Closing != nil {
-		return phaseHooked
+// opens makes the connection's phase that of an open one.
+func (c *Conn) opens() {
+	r := c.rt
+	c.st.phase = phaseOpen
+	if r.Wire != nil || r.Sending != nil || r.Closing != nil || c.st.Compressed() {
+		c.st.phase = phaseHooked
 	}
-	return phaseOpen
 }
 
 // uncommon is the rest of take, from in[n:] on, for a connection that is closing,
@@ -28,7 +29,7 @@ func (c *Conn) uncommon(in []byte, n int) (int, error) {
 		if c.stopped = c.stopped || c.mustStop(); c.stopped {
 			break
 		}
-		k, err = c.next(in[:limit], n)
+		k, err = c.either(in[:limit], n)
 	}
 	switch {
 	case err != nil:
@@ -39,6 +40,15 @@ func (c *Conn) uncommon(in []byte, n int) (int, error) {
 	c.stopped = c.stopped || limit < len(in)
 	c.noteSeen(limit - n)
 	return n, nil
+}
+
+// either is next, or what takes its place at the first frame of a compressed
+// message.
+func (c *Conn) either(in []byte, at int) (n int, err error) {
+	if in[at]&rsv1Bit != 0 && c.st.Compressed() && (c.work == nil || c.work.left == 0) {
+		return c.compressed(in, at)
+	}
+	return c.next(in, at)
 }
 
 // wire shows the Route what is new in in[n:]. Frames may be taken up to limit.
@@ -58,7 +68,7 @@ func (c *Conn) wire(in []byte, n int) (limit int, err error) {
 
 // noteSeen keeps how many bytes of what the mover keeps Wire has been shown.
 func (c *Conn) noteSeen(seen int) {
-	if c.st.phase != phaseHooked {
+	if c.st.phase != phaseHooked || c.rt.Wire == nil {
 		seen = 0
 	}
 	if seen > 0 || c.work != nil {
@@ -73,28 +83,24 @@ func (c *Conn) divert(op ws.OpCode, p []byte) error {
 		return ErrGone
 	case !c.inEvent && c.full():
 		return ErrBacklog
-	case c.rt.Sending == nil:
+	case c.rt.Sending == nil || c.unhooked:
 		return c.Pass(op, p)
 	}
 	defer c.unhook()()
 	return c.rt.Sending(c, op, p)
 }
 
-// unhook makes a connection with hooks a plain one until the function that it
-// returns is called: a hook that sends does not run again for that.
+// unhook keeps hooks from running until the function that it returns is called: a
+// hook that sends does not run again for that.
 func (c *Conn) unhook() func() {
-	c.st.phase = phaseOpen
-	return func() {
-		if c.st.phase == phaseOpen {
-			c.st.phase = c.rt.phase()
-		}
-	}
+	c.unhooked = true
+	return func() { c.unhooked = false }
 }
 
 // parting tells the Route of a close frame of ours. It reports whether the Route
 // puts it off.
 func (c *Conn) parting(e CloseError) (later bool) {
-	if c.st.phase != phaseHooked || c.rt.Closing == nil {
+	if c.st.phase != phaseHooked || c.rt.Closing == nil || c.unhooked {
 		return false
 	}
 	defer c.unhook()()
@@ -120,7 +126,7 @@ func (c *Conn) Pass(op ws.OpCode, p []byte) error {
 		return ErrGone
 	}
 	c.counts.Out[op%opcodes].add(len(p))
-	if !c.inPlace(op, p) {
+	if !c.compress(op, p) && !c.inPlace(op, p) {
 		c.out = AppendFrame(c.spill(), op, p)
 	}
 	return nil

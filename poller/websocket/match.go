@@ -15,6 +15,7 @@ type Routes struct {
 	maxHead int
 	list    []compiled // sorted by pattern
 	limits  Limits
+	deflate Deflate
 	exact   map[string]int // index of patterns without parameters
 	loose   []int          // index of the others, the most specific first
 	listing string         // what a 404 says
@@ -55,7 +56,7 @@ func Compile(routes map[string]Route) (*Routes, error) {
 	if len(routes) > math.MaxUint16 {
 		return nil, fmt.Errorf("websocket: %d routes, at most %d are possible", len(routes), math.MaxUint16)
 	}
-	t := &Routes{}
+	t := &Routes{deflate: DefaultDeflate()}
 	shapes := make(map[string]string)
 	for pattern, r := range routes {
 		segments, err := parsePattern(pattern)

@@ -15,7 +15,7 @@ func (c *Conn) next(in []byte, at int) (n int, err error) {
 		return c.more(w, in[at:])
 	}
 	h, fragmented := &c.header, w != nil && w.inMessage
-	n, err = parseHeader(in[at:], h, fragmented)
+	n, err = parseHeader(in[at:], h, serverState(fragmented))
 	if n == 0 || err != nil {
 		return 0, err
 	}
@@ -93,7 +93,7 @@ func (c *Conn) keep(b []byte, n int) error {
 	}
 	ws.Cipher(p[w.done:], h.Mask, w.done)
 	w.done = len(p)
-	if h.OpCode != ws.OpText {
+	if h.OpCode != ws.OpText || h.Rsv != 0 { // what is compressed is no text yet
 		return nil
 	}
 	return w.check(p, false)
@@ -158,7 +158,7 @@ const longFrame = 256 << 10
 func (c *Conn) fragment(h *ws.Header) error {
 	w := c.working()
 	if !w.inMessage {
-		w.began, w.op, w.fragments, w.checked = c.loop.Now(), h.OpCode, 0, 0
+		w.began, w.op, w.fragments, w.checked = c.loop.Now(), h.OpCode|ws.OpCode(h.Rsv<<4), 0, 0
 	}
 	w.fragments++
 	l := &c.rt.Limits
@@ -166,8 +166,7 @@ func (c *Conn) fragment(h *ws.Header) error {
 		return ErrFragments
 	}
 	// Compared without adding, so that the sum cannot overflow.
-	have := int64(len(w.payload()))
-	if l.MaxMessage >= 0 && h.Length > int64(l.MaxMessage)-have || h.Length > math.MaxInt32-have {
+	if h.Length > int64(c.longest(w.op)-len(w.payload())) {
 		return ErrMessageTooBig
 	}
 	w.inMessage = true
@@ -200,6 +199,18 @@ func (c *Conn) more(w *Work, b []byte) (n int, err error) {
 	return n, c.arrived(w, w.message[len(w.message)-n:])
 }
 
+// longest is how much a message may have on the wire.
+func (c *Conn) longest(op ws.OpCode) int {
+	max := c.rt.Limits.MaxMessage
+	switch {
+	case max < 0:
+		return math.MaxInt32
+	case op&opDeflated != 0:
+		max += deflateOverhead(max)
+	}
+	return min(max, math.MaxInt32)
+}
+
 // payload is what the message's memory holds of its payload.
 func (w *Work) payload() []byte {
 	if w.message == nil {
@@ -220,10 +231,7 @@ func (c *Conn) grow(w *Work, n int) {
 	need := min(have+w.left, 16*(have+n))
 	// Fragments add up: doubling keeps the copying linear.
 	if double := 2 * cap(w.message); need < double {
-		need = double
-		if max := c.rt.Limits.MaxMessage; max > 0 {
-			need = min(need, headroom+max)
-		}
+		need = min(double, headroom+c.longest(w.op))
 	}
 	m := append(c.loop.Alloc(max(need, have+n)), old...)
 	c.loop.Free(w.message)
@@ -260,6 +268,9 @@ func (c *Conn) assembled(w *Work) error {
 	m, p, in := w.message, w.payload(), c.buf
 	w.message, w.inMessage = nil, false
 	c.curEnd, c.current = -1, m
+	if w.op&opDeflated != 0 {
+		return c.expand(w.op&^opDeflated, p, m)
+	}
 	alone := m != nil && c.spent == nil && len(c.output()) == 0
 	if alone {
 		c.buf, c.curAt, c.curEnd = m, headroom, len(m)

@@ -189,7 +189,7 @@ func (c *Conn) Adopt(first bool, unsent int) (m []byte, at int) {
 // other bytes may be read behind it.
 func (c *Conn) Room() (p []byte, all bool) {
 	w := c.work
-	if w == nil || w.left < roomMin || c.st.phase != phaseOpen {
+	if w == nil || w.left < roomMin || !c.st.Open() || c.rt.Wire != nil {
 		return nil, false
 	}
 	if len(w.message) == cap(w.message) {

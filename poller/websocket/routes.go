@@ -59,7 +59,10 @@ type Route struct {
 	// Origins are the values of the Origin header that are let in (scheme, host
 	// and port, compared without case); empty: anyone.
 	Origins []string
-	Limits  Limits
+	// Compression is whether permessage-deflate (RFC 7692) is agreed on with
+	// clients that offer it; zero: as the table says.
+	Compression Compression
+	Limits      Limits
 }
 
 // Limits bound one connection. Zero takes the default, negative switches the

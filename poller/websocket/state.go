@@ -23,7 +23,7 @@ type phase uint8
 const (
 	phaseHTTP    phase = iota // waiting for a request
 	phaseOpen                 // frames
-	phaseHooked               // frames, of a Route with Wire, Sending or Closing
+	phaseHooked               // frames, compressed or of a Route with Wire, Sending or Closing
 	phaseClosing              // our close frame is sent, the peer's is awaited
 	phaseEnded                // nothing is read or sent any more
 )
@@ -35,11 +35,42 @@ const (
 	flagClosed                     // Route.Close has run
 	flagPaused                     // by Pause
 	flagJob                        // by Go
+	flagLong                       // its last frame was too long for one read
 	flagServed                     // it waits between two plain requests
 	flagRefuse                     // it is above the cap: its request is refused
 	flagCrowd                      // its address has too many: its request is refused
-	flagLong                       // its last frame was too long for one read
 )
+
+// The last three are a request's. Once upgraded, their bits are a number: how
+// many bits above windowLeast-1 the window has that permessage-deflate keeps to
+// when it sends; 0 when it was not negotiated.
+const (
+	windowFlags = flagServed | flagRefuse | flagCrowd
+	windowShift = 5
+	windowLeast = 9
+)
+
+// setWindow notes what permessage-deflate was negotiated to; 0: it was not.
+func (s *State) setWindow(bits int) {
+	s.flags &^= windowFlags
+	if bits > 0 {
+		s.flags |= flags(bits-windowLeast+1) << windowShift
+	}
+}
+
+// window is the base-2 logarithm of the window to keep to, 0 when
+// permessage-deflate was not negotiated.
+func (s *State) window() int {
+	if !s.Compressed() {
+		return 0
+	}
+	return int(s.flags>>windowShift) + windowLeast - 1
+}
+
+// Compressed reports whether permessage-deflate was negotiated.
+func (s *State) Compressed() bool {
+	return s.flags&flagUpgraded != 0 && s.flags&windowFlags != 0
+}
 
 // The marks beside the Cause of a connection that closes or has ended.
 const (
@@ -94,10 +125,10 @@ func (s *State) Refuse() { s.flags |= flagRefuse }
 func (s *State) RefuseAddress() { s.flags |= flagCrowd }
 
 // Refused reports whether Refuse was called.
-func (s *State) Refused() bool { return s.flags&flagRefuse != 0 }
+func (s *State) Refused() bool { return s.flags&(flagRefuse|flagUpgraded) == flagRefuse }
 
 // Served reports whether the connection waits between two plain requests.
-func (s *State) Served() bool { return s.flags&flagServed != 0 }
+func (s *State) Served() bool { return s.flags&(flagServed|flagUpgraded) == flagServed }
 
 // A Work is the working state of one connection: what is unfinished. It exists
 // only while something is.
@@ -112,7 +143,7 @@ type Work struct {
 
 	message   []byte        // headroom and payload of a message in memory of its own; nil before its first byte
 	began     time.Duration // when the message began
-	op        ws.OpCode     // of the message
+	op        ws.OpCode     // of the message, with opDeflated if it is compressed
 	inMessage bool          // its last frame has not come
 	fragments int           // frames of it so far
 	checked   int           // payload bytes known to be whole UTF-8 runes

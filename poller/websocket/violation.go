@@ -6,7 +6,7 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// Violation is a way to break RFC 6455 after the handshake. The list is closed.
+// Violation is a way to break RFC 6455, or RFC 7692, after the handshake. The list is closed.
 type Violation uint8
 
 // The violations, in the order of their counters.
@@ -21,13 +21,14 @@ const (
 	ViolationNoContinuation                   // a new message inside a fragmented one (§5.4)
 	ViolationClosePayload                     // a close frame of one byte, or with a code that must not travel (§5.5.1, §7.4)
 	ViolationUTF8                             // a text, or a close frame's reason, that is not UTF-8 (§8.1, §5.5.1)
+	ViolationDeflate                          // a compressed message that does not inflate (RFC 7692 §7.2.2)
 	ViolationOther                            // what a handler returned as one
 	Violations                                // how many there are
 )
 
 var violationLabels = [Violations]string{
 	"reserved_bits", "opcode", "unmasked", "length", "control_length", "control_fragment",
-	"continuation", "no_continuation", "close_payload", "utf8", "other",
+	"continuation", "no_continuation", "close_payload", "utf8", "deflate", "other",
 }
 
 // String returns the label used in counters.
@@ -41,6 +42,8 @@ func violationOf(err error, e CloseError) (v Violation, ok bool) {
 		return ViolationClosePayload, true
 	case ErrInvalidUTF8:
 		return ViolationUTF8, true
+	case ErrDeflate:
+		return ViolationDeflate, true
 	}
 	var protocol ws.ProtocolError
 	if e.Cause != CauseProtocol || !errors.As(err, &protocol) {

@@ -93,7 +93,7 @@ var alphabet = sync.OnceValue(func() string {
 func split(first byte, p string, n int) string {
 	var b strings.Builder
 	b.Grow(len(p) + len(p)/n*14)
-	op := first & 0x0f
+	op := first &^ 0x80
 	for len(p) > n {
 		b.WriteString(masked(op, p[:n]))
 		p, op = p[n:], byte(ws.OpContinuation)

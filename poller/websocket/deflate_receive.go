@@ -1,0 +1,169 @@
+package websocket
+
+import (
+	"io"
+	"unicode/utf8"
+
+	"github.com/gobwas/ws"
+	"github.com/klauspost/compress/flate"
+)
+
+// compressed takes the first frame of a compressed message, or the part of it, at
+// in[at:], as next takes others. Its fragments are next's: only the first frame
+// has RSV1 (RFC 7692 §6.1).
+func (c *Conn) compressed(in []byte, at int) (n int, err error) {
+	h, s := &c.header, serverState(c.work != nil && c.work.inMessage)
+	n, err = parseHeader(in[at:], h, s|ws.StateExtended)
+	if n == 0 || err != nil {
+		return 0, err
+	}
+	if c.st.phase == phaseClosing {
+		c.skip(h)
+		return n, nil
+	}
+	if h.Length > int64(c.longest(opDeflated)) {
+		return 0, ErrMessageTooBig
+	}
+	size, missing := int(h.Length), int(h.Length) > len(in)-at-n
+	switch {
+	case !h.Fin || missing && n+size > tailMax:
+		return n, c.fragment(h)
+	case missing:
+		return 0, c.keep(in[at:], n)
+	}
+	p, _ := c.unmask(in, at, n)
+	c.curEnd = -1 // the reply is another
+	return n + size, c.expand(h.OpCode, p, nil)
+}
+
+// deflateOverhead is what a compressor may add to n bytes that it makes nothing
+// of: with fixed codes a byte takes nine bits at most (RFC 1951 §3.2.6).
+func deflateOverhead(n int) int { return n/8 + 64 }
+
+// expand delivers a compressed message, whose payload p lies in m if it has memory
+// of its own.
+func (c *Conn) expand(op ws.OpCode, p, m []byte) error {
+	q, err := c.inflate(p)
+	c.loop.Free(m)
+	c.current = q
+	if err == nil && op == ws.OpText && !utf8.Valid(q) {
+		err = ErrInvalidUTF8
+	}
+	if err == nil {
+		err = c.deliver(op, q)
+	}
+	if raceEnabled {
+		poison(q)
+	}
+	c.current = nil
+	c.loop.Free(q)
+	return err
+}
+
+const (
+	// inflateGuess is how many times larger than itself a payload is expected to
+	// become: text comes to between three and six times.
+	inflateGuess = 4
+	// finalBlocks is how many blocks of a message may be marked as final. RFC 7692
+	// §7.2.3.4 allows any, nobody sends more than one, and each costs as much
+	// as 32 KiB of payload.
+	finalBlocks = 16
+)
+
+// inflate returns what p inflates to, in memory of the Loop. What it comes to is
+// held against the limit as it comes: nothing is gained by a bomb (limits.md T4).
+func (c *Conn) inflate(p []byte) (q []byte, err error) {
+	d, most := &c.deflate, c.longest(0)
+	d.in = compressedBytes{p: p}
+	defer func() { d.in.p = nil }()
+	q = c.loop.Alloc(min(inflateGuess*len(p)+64, most+1))
+	for range finalBlocks {
+		d.restart(q)
+		if q, err = c.block(d.reader, q, most); err != nil {
+			break
+		}
+		if d.in.ended() {
+			return q, nil
+		}
+		err = ErrDeflate
+	}
+	return q, err
+}
+
+// restart makes the reader begin behind q, whose end is in its window.
+func (d *deflate) restart(q []byte) {
+	if d.reader == nil {
+		d.reader = flate.NewReader(&d.in)
+	}
+	window := q[max(0, len(q)-1<<windowMost):]
+	_ = d.reader.(flate.Resetter).Reset(&d.in, window) // it only returns nil
+}
+
+// block appends what r has up to its end, a final block, to q.
+func (c *Conn) block(r io.Reader, q []byte, most int) ([]byte, error) {
+	for {
+		if len(q) == cap(q) {
+			q = c.enlarge(q, most+1)
+		}
+		n, err := r.Read(q[len(q):cap(q)])
+		q = q[:len(q)+n]
+		switch {
+		case len(q) > most:
+			return q, ErrMessageTooBig
+		case err == io.EOF:
+			return q, nil
+		case err != nil:
+			return q, ErrDeflate
+		}
+	}
+}
+
+// enlarge moves q to memory four times as large, at most most bytes.
+func (c *Conn) enlarge(q []byte, most int) []byte {
+	b := append(c.loop.Alloc(min(inflateGuess*cap(q), most)), q...)
+	c.loop.Free(q)
+	return b
+}
+
+// compressedBytes is the payload of a message, and behind it what makes it whole
+// for a reader of blocks: the end of a flush, and a final block.
+type compressedBytes struct {
+	p  []byte
+	at int // how many bytes of all were read
+}
+
+const blockEnds = flushed + lastBlock
+
+// ReadByte implements io.ByteReader, by which the decompressor takes no byte that
+// is not of its stream.
+func (b *compressedBytes) ReadByte() (byte, error) {
+	at := b.at
+	b.at++
+	if at < len(b.p) {
+		return b.p[at], nil
+	}
+	if at -= len(b.p); at < len(blockEnds) {
+		return blockEnds[at], nil
+	}
+	b.at--
+	return 0, io.EOF
+}
+
+// Read implements io.Reader.
+func (b *compressedBytes) Read(p []byte) (n int, err error) {
+	if b.at < len(b.p) {
+		n = copy(p, b.p[b.at:])
+	} else if n = copy(p, blockEnds[b.at-len(b.p):]); n == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	b.at += n
+	return n, nil
+}
+
+// ended reports whether the stream has ended where a message may: with the final
+// block behind it, or with one of its own at its very end, which some senders put
+// there and whose flush is ours (RFC 7692 §7.2.3.4).
+func (b *compressedBytes) ended() bool {
+	behind := b.at - len(b.p)
+	return behind == 0 || behind == len(flushed) || behind == len(blockEnds)
+}

@@ -1,0 +1,284 @@
+package websocket
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/gobwas/ws"
+)
+
+// deflating is a connection on a route of its own whose client offered
+// permessage-deflate.
+func deflating(t testing.TB, r Route) *peer {
+	t.Helper()
+	r.Compression = CompressionOn
+	p := upgraded(t, mustCompile(t, map[string]Route{"/echo": r}))
+	p.agreed(t, "permessage-deflate")
+	return p
+}
+
+// got is what the client got since it was asked last, inflated.
+func (p *peer) got(t testing.TB) string {
+	t.Helper()
+	out := unpacked(t, p.out, p.state.window())
+	p.out = nil
+	return string(out)
+}
+
+// An idle connection that negotiated it holds what any other does.
+func TestDeflateIdleHoldsNothing(t *testing.T) {
+	p := deflating(t, Route{Message: echoBack})
+	for _, in := range []string{packedText("x"), split(0x41, packed(letters(100_000)), 9999), packedBlob(letters(200_000)), text("x"), ping("")} {
+		for b := range drip([]byte(in), len(in)) {
+			p.feed(b)
+		}
+		if p.err != nil || p.work != nil || p.loop.buffers != 0 || len(p.kept) > 0 || p.state.side != 0 {
+			t.Fatalf("after %s: %v, %+v, %d buffers", brief([]byte(in)), p.err, p.work, p.loop.buffers)
+		}
+	}
+}
+
+// What a request's flags say is not said of a connection whose window has the
+// same bits.
+func TestWindowIsNoFlag(t *testing.T) {
+	for window := windowLeast; window <= windowMost; window++ {
+		s := State{flags: flagServed}
+		s.setWindow(window)
+		s.flags |= flagUpgraded | flagPaused
+		if s.window() != window || !s.Compressed() || s.Served() || s.Refused() || !s.Held() || s.Long() {
+			t.Errorf("window %d: %d, served %v, refused %v", window, s.window(), s.Served(), s.Refused())
+		}
+	}
+	s := State{flags: flagServed | flagRefuse}
+	if s.Compressed() || s.window() != 0 || !s.Served() || !s.Refused() {
+		t.Error("a request is compressed")
+	}
+	s.setWindow(0)
+	s.flags |= flagUpgraded
+	if s.Compressed() || s.window() != 0 || s.Served() {
+		t.Error("compressed without being negotiated")
+	}
+}
+
+// Whatever window was agreed on is kept to, by messages of every length.
+func TestWindowIsKept(t *testing.T) {
+	long := json(150_000, 1) + noise(40_000, 2) + json(150_000, 1)
+	for window := windowLeast; window <= windowMost; window++ {
+		p := upgraded(t, goldenRoutes(t))
+		p.agreed(t, fmt.Sprint("permessage-deflate; server_max_window_bits=", window))
+		for _, n := range []int{256, 1 << window, 1<<window + 1, 3<<window + 7, len(long)} {
+			p.feed([]byte(packedBlob(long[:min(n, len(long))])))
+			if sent := len(p.out); sent > n*9/10 {
+				t.Errorf("window %d: %d bytes became %d", window, n, sent)
+			}
+			if got := p.got(t); got != bare(firstBinary, long[:min(n, len(long))]) { // it looks at the distances
+				t.Errorf("window %d: %d bytes came back as %d", window, n, len(got))
+			}
+		}
+	}
+}
+
+// What is short, or would not become shorter, leaves as it is, and control frames
+// always do.
+func TestThreshold(t *testing.T) {
+	table := mustCompile(t, map[string]Route{"/echo": {Message: echoBack, Compression: CompressionOn}})
+	for _, threshold := range []int{0, 1, 100, 5000} {
+		routes, err := table.Deflate(Deflate{Level: 1, Threshold: threshold})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := upgraded(t, routes)
+		p.agreed(t, "permessage-deflate")
+		for _, n := range []int{0, 1, 50, 99, 100, 101, 1000, 6000} {
+			p.feed([]byte(text(strings.Repeat("a", n))))
+			if got, want := p.out[0]&rsv1Bit != 0, n >= threshold && n >= 50; got != want {
+				t.Errorf("threshold %d, %d bytes: compressed %v, want %v", threshold, n, got, want)
+			}
+			if got := p.got(t); got != echoed(strings.Repeat("a", n)) {
+				t.Errorf("threshold %d, %d bytes came back as %s", threshold, n, brief([]byte(got)))
+			}
+		}
+		for _, n := range []int{100, 5000, 70_000} {
+			p.feed([]byte(packedBlob(noise(n, 1))))
+			if want := bare(firstBinary, noise(n, 1)); string(p.out) != want {
+				t.Errorf("%d bytes of noise left as %d", n, len(p.out))
+			}
+			p.out = nil
+		}
+		p.feed([]byte(ping(strings.Repeat("a", 125))))
+		if string(p.out) != ponged(strings.Repeat("a", 125)) {
+			t.Errorf("got pong %s", brief(p.out))
+		}
+	}
+}
+
+func TestDeflateSettings(t *testing.T) {
+	table := mustCompile(t, map[string]Route{
+		"/echo": {Message: echoBack}, "/on": {Message: echoBack, Compression: CompressionOn}, "/off": {Message: echoBack, Compression: CompressionOff},
+	})
+	for _, bad := range []Deflate{{}, {Level: 10}, {Level: -2}, {Level: 1, Threshold: -1}} {
+		if _, err := table.Deflate(bad); err == nil {
+			t.Errorf("%+v was taken", bad)
+		}
+	}
+	for _, on := range []bool{false, true} {
+		routes, err := table.Deflate(Deflate{On: on, Level: 9})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for path, want := range map[string]bool{"/echo": on, "/on": true, "/off": false} {
+			p := newPeer(t, routes.With(3, Limits{}, 0))
+			p.feed([]byte(wsHead(path, "Sec-WebSocket-Extensions: permessage-deflate")))
+			if p.state.Compressed() != want || strings.Contains(string(p.out), "permessage-deflate") != want {
+				t.Errorf("on %v, %s: %q", on, path, p.out)
+			}
+		}
+	}
+}
+
+// A new level is that of connections that are there, too.
+func TestLevelChanges(t *testing.T) {
+	p := deflating(t, Route{Message: echoBack})
+	size := func(level int) int {
+		routes, err := p.routes.Deflate(Deflate{Level: level})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Serve(routes)
+		p.feed([]byte(blob(prose(60_000, 1))))
+		defer p.got(t)
+		return len(p.out)
+	}
+	if fast, best := size(1), size(9); best >= fast || size(1) != fast {
+		t.Errorf("level 1 made %d bytes, 9 made %d", fast, best)
+	}
+}
+
+// T4: a bomb ends its connection when it is over the limit, and takes no more
+// memory than a message may; T5 is among the golden conversations.
+func TestBomb(t *testing.T) {
+	const max = 100_000
+	bomb := packed(strings.Repeat("\x00", 64<<20))
+	for name, in := range map[string]string{
+		"whole": masked(0xc2, bomb), "fragments": split(0x42, bomb, 1000), "text": masked(0xc1, bomb),
+		"by a byte": packedBlob(letters(max + 1)),
+	} {
+		p := deflating(t, Route{Message: echoBack, Limits: Limits{MaxMessage: max}})
+		p.feed([]byte(in))
+		if e := closeFor(p.err); e != ErrMessageTooBig || p.state.Messages != 0 {
+			t.Errorf("%s: got %v, %d messages", name, p.err, p.state.Messages)
+		}
+		if p.loop.alloced > 4*max {
+			t.Errorf("%s: %d bytes of memory were asked for", name, p.loop.alloced)
+		}
+		p.end(t, ErrMessageTooBig)
+	}
+	p := deflating(t, Route{Message: echoBack, Limits: Limits{MaxMessage: max}})
+	p.feed([]byte(packedBlob(letters(max)) + packedBlob(noise(max, 1))))
+	if got := p.got(t); got != bare(firstBinary, letters(max))+bare(firstBinary, noise(max, 1)) {
+		t.Errorf("at the limit: got %d bytes, %v", len(got), p.err)
+	}
+}
+
+// What is too long compressed is refused by its header, and what is sent in many
+// fragments moves in memory as seldom as any message.
+func TestLongCompressed(t *testing.T) {
+	const max = 100_000
+	p := deflating(t, Route{Message: echoBack, Limits: Limits{MaxMessage: max, MaxFragments: -1}})
+	header := masked(0xc2, letters(max+deflateOverhead(max)+1))[:14]
+	p.feed([]byte(header))
+	if closeFor(p.err) != ErrMessageTooBig {
+		t.Errorf("got %v", p.err)
+	}
+	p = deflating(t, Route{Message: echoBack, Limits: Limits{MaxMessage: max, MaxFragments: -1}})
+	p.feed([]byte(split(0x42, letters(max+deflateOverhead(max)), 1)))
+	if closeFor(p.err) != ErrDeflate || p.loop.alloced > 8*max {
+		t.Errorf("got %v, %d bytes of memory were asked for", p.err, p.loop.alloced)
+	}
+}
+
+// After our close frame compressed messages are dropped as any are, until the
+// peer's comes.
+func TestCompressedAfterClose(t *testing.T) {
+	p := deflating(t, Route{Message: func(c *Conn, op ws.OpCode, p []byte) error {
+		return firstOf(c.Send(op, p), CloseError{Code: 4000})
+	}})
+	p.feed([]byte(packedText("one") + packedText("two") + masked(0x42, "\xff\xff") + ping("") + last("\xff") + closes(4000, "")))
+	e := closeFor(p.err)
+	if got := p.got(t); got != echoed("one")+closed(4000, "") || !e.Peer {
+		t.Errorf("got %s, %v", brief([]byte(got)), p.err)
+	}
+}
+
+// Hooks see messages as they are; what they send is compressed, and Wire sees the
+// bytes that came.
+func TestDeflateHooks(t *testing.T) {
+	var wire bytes.Buffer
+	var sent []string
+	long := json(1000, 1)
+	p := deflating(t, Route{
+		Message: echoBack,
+		Wire: func(_ *Conn, b []byte) (int, error) {
+			wire.Write(b)
+			return len(b), nil
+		},
+		Sending: func(c *Conn, op ws.OpCode, p []byte) error {
+			sent = append(sent, string(p))
+			return firstOf(c.Send(op, p), c.Pass(op, p))
+		},
+		Closing: func(c *Conn, _ CloseError) bool {
+			_ = c.Send(ws.OpText, []byte(long))
+			return false
+		},
+	})
+	in := packedText(long)
+	p.feed([]byte(in[:20]))
+	p.feed([]byte(in[20:]))
+	p.call(func(c *Conn) error { return c.Close(4001, "") })
+	if len(p.out) > 2500 {
+		t.Errorf("%d bytes were sent: not compressed", len(p.out))
+	}
+	if got := p.got(t); got != echoed(long)+echoed(long)+echoed(long)+closed(4001, "") {
+		t.Errorf("got %s", brief([]byte(got)))
+	}
+	if wire.Len() != len(in) || len(sent) != 1 || sent[0] != long {
+		t.Errorf("the hooks saw %d bytes, %d messages", wire.Len(), len(sent))
+	}
+}
+
+// A handler that fails while it has an inflated message leaves nothing behind.
+func TestDeflatePanic(t *testing.T) {
+	for name, message := range map[string]func(*Conn, ws.OpCode, []byte) error{
+		"panic": func(*Conn, ws.OpCode, []byte) error { panic("x") },
+		"error": func(*Conn, ws.OpCode, []byte) error { return errors.New("x") },
+		"use": func(c *Conn, _ ws.OpCode, p []byte) error { // a plain Route on a compressed connection
+			c.Use(&Route{Message: echoBack})
+			return firstOf(c.Send(ws.OpBinary, p), errors.New("x"))
+		},
+	} {
+		for _, in := range []string{packedText(letters(10_000)), split(0x41, packed(letters(100_000)), 5000)} {
+			p := deflating(t, Route{Message: message})
+			p.feed([]byte(in))
+			if got := closeFor(p.err).Code; got != 1011 || p.loop.buffers != 0 {
+				t.Errorf("%s: got %v, %d buffers are held", name, p.err, p.loop.buffers)
+			}
+			p.got(t)
+			p.end(t, ErrEOF)
+		}
+	}
+}
+
+// What is counted is the messages themselves.
+func TestDeflateCounts(t *testing.T) {
+	p := deflating(t, Route{Message: echoBack})
+	p.feed([]byte(packedText(letters(1000)) + packedBlob("x")))
+	want := map[ws.OpCode]Flow{ws.OpText: {1, 1000}, ws.OpBinary: {1, 1}}
+	p.wantFlows(t, want, want)
+	p.feed([]byte(masked(0xc1, "\xff")))
+	if p.Counts().Violations[ViolationDeflate] != 1 {
+		t.Errorf("got violations %v", p.Counts().Violations)
+	}
+}
