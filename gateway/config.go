@@ -53,6 +53,10 @@ type Config struct {
 	MaxControlRate int           `placeholder:"N" default:"2000" group:"Messages" help:"Control frames of one connection in 10 s; above, 1008."`
 	MessageTimeout time.Duration `placeholder:"DURATION" default:"60s" group:"Messages" help:"From a message's first byte to its last; later, 1008."`
 
+	Compression          Switch `placeholder:"on|off" default:"off" group:"Compression" help:"Whether paths accept permessage-deflate from clients that offer it; off: /deflate alone does."`
+	CompressionLevel     int    `placeholder:"N" default:"1" group:"Compression" help:"1, the fastest, to 9, the smallest output."`
+	CompressionThreshold Size   `placeholder:"SIZE" default:"256" group:"Compression" help:"Message below which nothing is compressed."`
+
 	HighWater    Size          `placeholder:"SIZE" default:"64KiB" group:"Sending" help:"Unsent output above which a connection is not read."`
 	LowWater     Size          `placeholder:"SIZE" default:"16KiB" group:"Sending" help:"Unsent output below which reading goes on."`
 	StallTimeout time.Duration `placeholder:"DURATION" default:"30s" group:"Sending" help:"Without progress while output waits; then the connection is cut."`
@@ -169,6 +173,9 @@ func (c *Config) checkNumbers() error {
 			return c.wrong(n.flag, "%d is out of range: accepted are 0 to %d", n.value, n.max)
 		}
 	}
+	if c.CompressionLevel < 1 || c.CompressionLevel > 9 {
+		return c.wrong("compression-level", "%d is out of range: accepted are 1 to 9", c.CompressionLevel)
+	}
 	if c.DrainCode != 1001 && c.DrainCode != 1012 {
 		return c.wrong("drain-code", "%d is no code to leave with: accepted are 1001 and 1012", c.DrainCode)
 	}
@@ -252,6 +259,11 @@ func (c *Config) limits() websocket.Limits {
 		MaxLifetime:    orOff(c.MaxLifetime),
 		CloseTimeout:   orOff(c.CloseTimeout),
 	}
+}
+
+// deflate is what routes do about permessage-deflate that do not say themselves.
+func (c *Config) deflate() websocket.Deflate {
+	return websocket.Deflate{On: c.Compression == SwitchOn, Level: c.CompressionLevel, Threshold: int(c.CompressionThreshold)}
 }
 
 // orOff turns a flag's 0, which means off, into the −1 that means it in a

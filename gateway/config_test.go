@@ -66,6 +66,11 @@ func TestConfigErrors(t *testing.T) {
 	bad(`--max-head: 65KiB is out of range: accepted are 512 to 64KiB`, "--max-head=65KiB")
 	bad(`--max-control-rate: 65536 is out of range: accepted are 0 to 65535`, "--max-control-rate=65536")
 
+	bad(`--compression: "yes" is neither: accepted are on, off`, "--compression=yes")
+	bad(`--compression-level: 0 is out of range: accepted are 1 to 9`, "--compression-level=0")
+	bad(`--compression-level: 10 is out of range: accepted are 1 to 9`, "--compression-level=10")
+	bad(`--compression-threshold: "few"`+size, "--compression-threshold=few")
+
 	bad(`--low-water: 64KiB does not go with --high-water 64KiB: accepted are 1 byte to less than that`, "--low-water=64KiB")
 	bad(`--low-water: 0 does not go with --high-water 64KiB: accepted are 1 byte to less than that`, "--low-water=0")
 	bad(`--idle-timeout: 50s does not go with --ping-interval 50s: accepted is more than that, or 0`, "--idle-timeout=50s")

@@ -19,7 +19,8 @@ func lines(l *listing) []line {
 	return []line{
 		{"/echo", "sends every message back", echoParams, websocket.Route{Upgrade: choose, Message: echo, Protocols: first}},
 		{"/", "the console; as a WebSocket the same as /echo", echoParams, websocket.Route{Upgrade: choose, Message: echo, Protocols: first, HTTP: page("index.html")}},
-		{"/echo_noext", "the same, but no extension is ever accepted", nil, websocket.Route{Message: echo, Protocols: first}},
+		{"/echo_noext", "the same, but no extension is ever accepted", nil, websocket.Route{Message: echo, Protocols: first, Compression: websocket.CompressionOff}},
+		{"/deflate", "the same, compressed with permessage-deflate, whatever --compression says, for clients that offer it", echoParams, websocket.Route{Upgrade: choose, Message: echo, Protocols: first, Compression: websocket.CompressionOn}},
 		{"/close", "closes as a text CODE REASON says, or as the query says after open; returns the client's own code and reason", closeParams, websocket.Route{Upgrade: closeAtOnce, Message: closeAs}},
 		{"/abort", "ends TCP after open, without a close frame", rstParams, websocket.Route{Upgrade: abortHow, Open: abort}},
 		{"/abort_handshake", "ends TCP instead of answering the handshake", rstParams, websocket.Route{Upgrade: abortHandshake}},

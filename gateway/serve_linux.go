@@ -198,6 +198,9 @@ func serverConfig(c *Config, log *slog.Logger, given *fault.Counts) (poller.Conf
 	if err != nil {
 		return poller.Config{}, err
 	}
+	if routes, err = routes.Deflate(c.deflate()); err != nil {
+		return poller.Config{}, err
+	}
 	p := poller.Default(routes)
 	p.Listen, p.Loops = c.Listen, c.Loops
 	p.MaxConnections, p.MaxPerAddress, p.MaxHalfOpen = c.MaxConnections, c.MaxPerAddress, c.MaxHalfOpen

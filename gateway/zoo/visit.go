@@ -25,6 +25,8 @@ func Route() websocket.Route {
 		// The first of a browser's offer is chosen: it fails an offer without an
 		// answer, and the animals are to be told apart by what is wrong with them.
 		Protocols: []string{"*"},
+		// What is wrong with an animal shows in its frames as they are.
+		Compression: websocket.CompressionOff,
 		Limits: websocket.Limits{
 			MaxMessage:     64 << 10,       // visitors have nothing to say
 			MaxControlRate: 2 * floodPings, // the pongs for the flood
