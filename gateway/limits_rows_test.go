@@ -5,7 +5,7 @@ package main
 // limitGroups are the titles of the groups of limitRows.
 var limitGroups = map[byte]string{
 	'A': "Before the upgrade", 'B': "Frames and messages", 'C': "Output and memory", 'D': "Time",
-	'E': "Connections", 'F': "Handlers", 'G': "Stop, reload, take-over", 'H': "Operating", 'T': "TLS",
+	'E': "Connections", 'F': "Handlers", 'G': "Stop, reload, take-over", 'H': "Operating", 'T': "TLS and compression",
 }
 
 // limitRows are the limits. *Refused* is an HTTP status with Connection: close
@@ -122,4 +122,9 @@ var limitRows = []limit{
 	{"T3", "renegotiation, downgrade, bad records, bad certificates", "refused with an alert; TLS 1.2 and up",
 		[]string{"tls-client-auth"}, []string{"rejected tls", "closed tls"},
 		[]string{"poller TestTLSBadRecord", "poller TestTLSHandshakesThatFail", "poller TestTLSRenegotiationIsRefused", "gateway TestClientCertificates"}},
+	{"T4", "compressed message that inflates to very much more", "what it comes to is held against the limit of a message while it is inflated: ended 1009",
+		[]string{"max-message", "compression"}, []string{"closed too_big"},
+		[]string{"poller TestHostile/T4", "poller/websocket TestBomb", "poller/websocket TestLongCompressed", "poller/websocket FuzzInflate"}},
+	{"T5", "compressed message that is truncated or broken", "ended 1007; it is inflated when it is whole",
+		nil, []string{"closed deflate"}, []string{"poller TestHostile/T5", "poller/websocket TestGolden"}},
 }

@@ -72,6 +72,8 @@ var hostiles = []hostile{
 	{"E4", 20, settings{"MaxPerAddress": 10}, playOneAddress, refusedFor(RefusedPerAddress), 10, noise},
 	{"E5", 100, settings{"AcceptRate": 1000, "AcceptBurst": 10}, playStorm, func(s *Stats) uint64 { return s.Upgrades - 1 }, 100, noise},
 	{"F1", 1000, nil, playPanics, closed(websocket.CausePanic), 1000, 4 << 20},
+	{"T4", 20, nil, playBombs, closed(websocket.CauseTooBig), 20, 2 << 20},
+	{"T5", 50, nil, playBrokenStreams, closed(websocket.CauseDeflate), 50, noise},
 }
 
 // TestHostile plays every row. What a client is promised, its play looks at.

@@ -151,7 +151,7 @@ func serveProcess() int {
 	ours := echoing
 	ours.Origins = []string{"https://echogate.example"}
 	routes, err := websocket.Compile(map[string]websocket.Route{
-		"/": echoing, "/echo": echoing, "/narrow": narrow, "/ours": ours,
+		"/": echoing, "/echo": echoing, "/narrow": narrow, "/ours": ours, "/deflate": deflating,
 		"/panic": {Message: func(*websocket.Conn, ws.OpCode, []byte) error { boom(); return nil }},
 	})
 	if err != nil {
