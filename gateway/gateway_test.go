@@ -240,6 +240,12 @@ func TestPageIsCachedAndConnectionKept(t *testing.T) {
 
 // TestPython runs a client written by others in another language.
 func TestPython(t *testing.T) {
+	for _, script := range []string{"client.py", "deflate.py"} {
+		t.Run(script, func(t *testing.T) { runPython(t, script) })
+	}
+}
+
+func runPython(t *testing.T, script string) {
 	const python = "/usr/bin/python3"
 	if exec.Command(python, "-c", "import websockets").Run() != nil {
 		if os.Getenv("ECHOGATE_TEST_PYTHON") == "required" {
@@ -250,7 +256,7 @@ func TestPython(t *testing.T) {
 	host := startGateway(t, "--max-message", "16MiB")
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, python, "testdata/client.py", "ws://"+host).CombinedOutput()
+	out, err := exec.CommandContext(ctx, python, "testdata/"+script, "ws://"+host).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
