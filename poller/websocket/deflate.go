@@ -64,7 +64,8 @@ const (
 )
 
 // A deflate is what all connections of a loop compress and decompress with. Its
-// parts are made when they are first needed: they are some hundred kilobytes.
+// parts are made when they are first needed: a compressor has half a megabyte, or
+// one, and a decompressor 40 KB.
 type deflate struct {
 	level   int
 	writers [windowMost + 1]*flate.Writer // by the logarithm of the window that they keep to
