@@ -105,4 +105,8 @@ var abuseRows = []row{
 		promise: "across take-overs no connect is refused, reset or lost"},
 	{id: "H1", size: 100_000, flags: "--log-level debug", alone: true, few: true, play: refusedInTheLog,
 		promise: "a flood of refused requests is not one of log lines"},
+	{id: "T4", size: 100, few: true, play: bombs,
+		promise: "a compressed message is held against the limit while it is inflated"},
+	{id: "T5", size: 100, few: true, play: brokenStreams,
+		promise: "a compressed message that does not inflate is ended 1007"},
 }

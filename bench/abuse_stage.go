@@ -12,7 +12,8 @@ import (
 // stage is one row being played: a server of its own, the hostile clients, and
 // what was found.
 type stage struct {
-	n        int // hostile clients
+	n        int    // hostile clients
+	offer    string // of extensions; empty: none
 	server   server
 	sockaddr unix.Sockaddr
 	family   int

@@ -191,6 +191,8 @@ func (l *loop) received(c *conn, p []byte) {
 	}
 	if c.flags&flagParser == 0 && l.stream.matches(c.rx, p) {
 		c.rx += uint64(len(p))
+	} else if n := l.stream.repeats(c.rx, p); n > 0 && c.flags&flagParser == 0 {
+		c.rx += uint64(n * l.stream.inFrame)
 	} else if f := l.parse(c, p); f != nil {
 		l.lose(c, f)
 		return

@@ -23,6 +23,7 @@ type compareCommand struct {
 	Connections []int         `short:"c" default:"100" placeholder:"N" help:"Connections; a list makes a row for each."`
 	Size        []Size        `default:"64B" placeholder:"SIZE" help:"Payload of a message; a list makes a row for each."`
 	Pipeline    []int         `default:"1" placeholder:"N" help:"Messages under way on one connection; a list makes a row for each."`
+	Compression bool          `help:"Compress with permessage-deflate, without context takeover, those of the repository's servers that can."`
 	Duration    time.Duration `short:"d" default:"1s" placeholder:"TIME" help:"How long to measure each time."`
 	Timeout     time.Duration `default:"10s" placeholder:"TIME" help:"How long a connect, an upgrade or an echo may take."`
 	Source      Sources       `placeholder:"ADDRESSES" help:"Source addresses of the connections."`
@@ -63,7 +64,7 @@ func (c *compareCommand) cells() []load {
 				cells = append(cells, load{
 					Mode: c.Mode, Sources: c.Source, Size: int(size), Duration: c.Duration, Timeout: c.Timeout,
 					Connections: connections, InFlight: defaultInFlight, Pipeline: pipeline, Messages: -1,
-					Probes: float64(connections) / 100,
+					Probes: float64(connections) / 100, Compression: c.Compression,
 				})
 			}
 		}
@@ -73,7 +74,11 @@ func (c *compareCommand) cells() []load {
 
 // name is the row of a cell.
 func (d *load) name() string {
-	return fmt.Sprintf("%s, %d × %v, pipeline %d", d.Mode, d.Connections, Size(d.Size), d.Pipeline)
+	name := fmt.Sprintf("%s, %d × %v, pipeline %d", d.Mode, d.Connections, Size(d.Size), d.Pipeline)
+	if d.Compression {
+		name += ", compressed"
+	}
+	return name
 }
 
 // compare runs all rounds and writes the tables. Interrupted, it writes those

@@ -40,6 +40,8 @@ type load struct {
 	Active      int     `json:"active"`    // connections of a closed loop beside the others
 	Churn       float64 `json:"churn"`     // connections a second that come and go
 
+	Compression bool `json:"compression"` // permessage-deflate
+
 	Insecure bool   `json:"insecure"` // TLS: any certificate will do
 	CA       []byte `json:"ca"`       // TLS: who signs, in PEM; empty: whom the system trusts
 	Resume   bool   `json:"resume"`   // TLS: sessions are resumed
@@ -93,6 +95,14 @@ func (d *load) total() int {
 func (d *load) churners() int { return min(1+int(d.Churn), maxChurners) }
 
 const maxChurners = 256
+
+// offer are the extensions that clients offer.
+func (d *load) offer() string {
+	if d.Compression {
+		return deflateOffer
+	}
+	return ""
+}
 
 // urls are those of all servers.
 func (d *load) urls() string {

@@ -116,7 +116,7 @@ func (l *loop) connected(c *conn) {
 		l.secure(c, to)
 		return
 	}
-	l.head = appendRequest(l.head[:0], to.host, to.path, nonce(l.seed, c.id, c.try))
+	l.head = appendRequest(l.head[:0], to.host, to.path, l.share.offer(), nonce(l.seed, c.id, c.try))
 	n, errno := send(int(c.fd), &l.head[0], len(l.head))
 	switch {
 	case errno == unix.EAGAIN || errno == unix.ENOTCONN:
@@ -147,7 +147,7 @@ func (l *loop) answered(c *conn, p []byte) {
 		c.flags |= flagHead
 		return
 	}
-	if err := checkAnswer(head, nonce(l.seed, c.id, c.try)); err != nil {
+	if err := checkAnswer(head, l.share.offer(), nonce(l.seed, c.id, c.try)); err != nil {
 		l.fail(c, &failure{KindUpgrade, err.Error()})
 		return
 	}

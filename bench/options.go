@@ -63,6 +63,8 @@ type echoCommand struct {
 	runFlags
 	Pipeline int `default:"1" placeholder:"N" help:"Messages under way on one connection."`
 	Messages int `short:"n" placeholder:"N" help:"Stop after so many messages, if -d is not over before."`
+
+	Compression bool `help:"Compress with permessage-deflate, without context takeover: one message of JSON, again and again. The gateway has it on /deflate."`
 }
 
 type rateCommand struct {
@@ -114,7 +116,7 @@ func (f *runFlags) flags() *runFlags { return f }
 
 func (c *echoCommand) load() load {
 	d := c.loadFlags.load(modeEcho)
-	d.Pipeline = c.Pipeline
+	d.Pipeline, d.Compression = c.Pipeline, c.Compression
 	if c.Messages > 0 {
 		d.Messages = int64(c.Messages)
 	}

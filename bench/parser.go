@@ -16,6 +16,10 @@ type parser struct {
 	message uint64 // number of the message that is under way or comes next
 	at      int    // bytes of its payload that have come and were right
 	begun   bool   // its first frame has come
+	packed  bool   // it is compressed
+	payload []byte // what has come of it then
+
+	extended ws.State // ws.StateExtended where messages may be compressed
 
 	head    []byte // of a header that has not come whole
 	frame   ws.Header
@@ -36,6 +40,9 @@ func (f *failure) Error() string { return f.text }
 // newParser begins after at bytes that were those of s.
 func newParser(s *stream, at uint64) *parser {
 	p := &parser{message: at / uint64(s.inFrame)}
+	if s.packing != nil {
+		p.extended = ws.StateExtended
+	}
 	rest := int(at % uint64(s.inFrame))
 	begin := s.in[int(p.message%uint64(s.ring))*s.inFrame:]
 	switch {
@@ -115,11 +122,15 @@ func (p *parser) header() *failure {
 	p.source.Reset(p.head)
 	h, err := ws.ReadHeader(&p.source)
 	if err == nil {
-		state := ws.StateClientSide
+		state := ws.StateClientSide.Set(p.extended)
 		if p.begun {
 			state = state.Set(ws.StateFragmented)
 		}
 		err = ws.CheckHeader(h, state)
+	}
+	// RFC 7692 §6: of the reserved bits RSV1 alone, on a message's first frame.
+	if err == nil && h.Rsv != 0 && (p.head[0]&0x70 != rsv1Bit || p.begun || h.OpCode.IsControl()) {
+		err = ws.ErrProtocolNonZeroRsv
 	}
 	// RFC 6455 §5.2: the shortest form is the only good one.
 	if err == nil && len(p.head) != ws.HeaderSize(h) {
@@ -131,6 +142,7 @@ func (p *parser) header() *failure {
 	p.head = p.head[:0]
 	p.frame, p.left, p.inFrame = h, h.Length, true
 	if !h.OpCode.IsControl() {
+		p.packed = p.packed || h.Rsv != 0
 		p.begun = true
 	}
 	return nil
@@ -144,6 +156,12 @@ func (p *parser) take(s *stream, in []byte) *failure {
 	}
 	if p.frame.OpCode != ws.OpContinuation && p.frame.OpCode != s.op {
 		return p.corrupt("came back as opcode %d, was sent as %d", p.frame.OpCode, s.op)
+	}
+	if p.packed {
+		if p.payload = append(p.payload, in...); len(p.payload) > s.longest() {
+			return p.corrupt("is compressed to more than it was")
+		}
+		return nil
 	}
 	want := s.payload(p.message)[p.at:]
 	if int64(len(want)) < p.left {
@@ -171,7 +189,13 @@ func (p *parser) end(s *stream, control func(op ws.OpCode, payload []byte) *fail
 	if !p.frame.Fin {
 		return nil
 	}
-	if p.at != s.size {
+	switch {
+	case p.packed && !s.inflates(p.payload, p.message):
+		return p.corrupt("does not inflate to what was sent")
+	case p.packed:
+		s.learn(p.frame, p.payload)
+		p.packed, p.payload = false, p.payload[:0]
+	case p.at != s.size:
 		return p.corrupt("is %d bytes, %d were sent", p.at, s.size)
 	}
 	p.message, p.at, p.begun = p.message+1, 0, false

@@ -44,12 +44,22 @@ const gatewayName = "gateway"
 // address by default, which is there once.
 const adminOff = " --admin off"
 
+// compressing are the servers of the repository that can compress without context
+// takeover, and the flags that make them.
+var compressing = map[string]string{gatewayName: " --compression on", "gws": " --compression"}
+
 // candidates are the servers to compare: those of the repository, if this is
 // its top directory, and those that were named.
 func (c *compareCommand) candidates() ([]*Peer, error) {
 	peers, err := repositoryPeers()
 	if err != nil {
 		return nil, err
+	}
+	if c.Compression {
+		peers = slices.DeleteFunc(peers, func(p *Peer) bool { return compressing[p.Name] == "" })
+		for _, p := range peers {
+			p.flags += compressing[p.Name]
+		}
 	}
 	for i := range c.Peer {
 		peers = append(peers, &c.Peer[i])

@@ -69,8 +69,10 @@ var leaked struct {
 type testServer struct {
 	net.Listener
 	answer  answer
-	serve   func(c net.Conn)       // the connection ends when it returns
+	serve   func(c net.Conn) // the connection ends when it returns
+	upgrade func(c net.Conn) error
 	opened  func(c net.Conn) error // after the upgrade
+	state   ws.State               // beside the server's side
 	pong    func(payload []byte)
 	closed  func()       // a close frame has come
 	frames  atomic.Int64 // of data that have come
@@ -93,6 +95,10 @@ func beServer(address string, a answer) {
 func newServer(ln net.Listener, a answer) *testServer {
 	s := &testServer{Listener: ln, answer: a, conns: make(map[net.Conn]bool), pong: func([]byte) {}, closed: func() {}}
 	s.serve, s.gone = s.webSocket, sync.NewCond(&s.mu)
+	s.upgrade = func(c net.Conn) error {
+		_, err := ws.Upgrade(c)
+		return err
+	}
 	return s
 }
 
@@ -164,7 +170,7 @@ func (s *testServer) accept() {
 }
 
 func (s *testServer) webSocket(c net.Conn) {
-	if _, err := ws.Upgrade(c); err != nil {
+	if s.upgrade(c) != nil {
 		return
 	}
 	if s.opened != nil && s.opened(c) != nil {
@@ -172,7 +178,7 @@ func (s *testServer) webSocket(c net.Conn) {
 	}
 	for {
 		f, err := readFrame(c)
-		if err != nil || ws.CheckHeader(f.Header, ws.StateServerSide) != nil {
+		if err != nil || ws.CheckHeader(f.Header, ws.StateServerSide|s.state) != nil {
 			return
 		}
 		f = ws.UnmaskFrameInPlace(f)

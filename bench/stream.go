@@ -12,7 +12,8 @@ import (
 // costs no more than the system call, and a server that answers each message
 // with one frame is verified by comparing bytes with the ring of frames in.
 //
-// A stream is immutable: all connections of a loop share it.
+// A stream is immutable, but for what packing learns: all connections of a loop
+// share it.
 type stream struct {
 	op   ws.OpCode
 	size int // of one payload
@@ -24,6 +25,8 @@ type stream struct {
 	in      []byte // the frames of a server that answers in one frame
 	inFrame int
 	inHead  int // bytes of their header
+
+	packing *packing // nil: nothing is compressed
 }
 
 // ringBytes is how much the rings of small messages may take: they stay in the
@@ -45,17 +48,32 @@ func newStream(op ws.OpCode, size, batch int) *stream {
 	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	for range s.ring {
 		f := ws.NewFrame(op, true, randomPayload(random, op, size))
-		in := ws.MustCompileFrame(f)
-		s.inFrame, s.inHead = len(in), len(in)-size
-		s.in = append(s.in, in...)
-		out := ws.MustCompileFrame(ws.MaskFrameWith(f, randomMask(random)))
-		s.outFrame = len(out)
-		s.out = append(s.out, out...)
+		s.expect(f)
+		s.say(ws.MaskFrameWith(f, randomMask(random)))
 	}
+	s.repeat(batch)
+	return s
+}
+
+// expect adds a frame that a server answers.
+func (s *stream) expect(f ws.Frame) {
+	in := ws.MustCompileFrame(f)
+	s.inFrame, s.inHead = len(in), len(in)-s.size
+	s.in = append(s.in, in...)
+}
+
+// say adds a frame of the client.
+func (s *stream) say(f ws.Frame) {
+	out := ws.MustCompileFrame(f)
+	s.outFrame = len(out)
+	s.out = append(s.out, out...)
+}
+
+// repeat goes on beyond the ring, so that a batch is one piece.
+func (s *stream) repeat(batch int) {
 	for i := 0; i < batch-1 && len(s.out) < s.ring*s.outFrame+contiguous; i++ {
 		s.out = append(s.out, s.out[i*s.outFrame:(i+1)*s.outFrame]...)
 	}
-	return s
 }
 
 // randomPayload has no pattern that a broken server could leave intact. A text

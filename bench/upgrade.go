@@ -36,25 +36,31 @@ func accept(key [24]byte) (value [28]byte) {
 	return value
 }
 
-// appendRequest writes the upgrade request.
-func appendRequest(dst []byte, host, target string, key [24]byte) []byte {
+// appendRequest writes the upgrade request. offer are the extensions that it offers;
+// empty: none.
+func appendRequest(dst []byte, host, target, offer string, key [24]byte) []byte {
 	dst = append(dst, "GET "...)
 	dst = append(dst, target...)
 	dst = append(dst, " HTTP/1.1\r\nHost: "...)
 	dst = append(dst, host...)
 	dst = append(dst, "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: "...)
 	dst = append(dst, key[:]...)
+	if offer != "" {
+		dst = append(dst, "\r\nSec-WebSocket-Extensions: "...)
+		dst = append(dst, offer...)
+	}
 	return append(dst, "\r\nSec-WebSocket-Version: 13\r\n\r\n"...)
 }
 
 // checkAnswer reads the head of the answer, without its blank line, and says
-// what is wrong with it (RFC 6455 §4.1).
-func checkAnswer(head []byte, key [24]byte) error {
+// what is wrong with it (RFC 6455 §4.1). What was offered must have been agreed on:
+// else it is not measured.
+func checkAnswer(head []byte, offer string, key [24]byte) error {
 	line, rest, _ := bytes.Cut(head, []byte("\r\n"))
 	if status, reason, _ := bytes.Cut(line, []byte("101")); string(status) != "HTTP/1.1 " || len(reason) > 0 && reason[0] != ' ' {
 		return fmt.Errorf("upgrade answered with %.80q", line)
 	}
-	var upgrade, connection, accepted bool
+	var upgrade, connection, accepted, agreed bool
 	for len(rest) > 0 {
 		line, rest, _ = bytes.Cut(rest, []byte("\r\n"))
 		name, value, ok := bytes.Cut(line, []byte(":"))
@@ -70,6 +76,11 @@ func checkAnswer(head []byte, key [24]byte) error {
 		case is(name, "Sec-WebSocket-Accept"):
 			want := accept(key)
 			accepted = bytes.Equal(value, want[:])
+		case is(name, "Sec-WebSocket-Extensions") && offer != "" && !agreed:
+			if err := checkAgreed(value); err != nil {
+				return err
+			}
+			agreed = true
 		case is(name, "Sec-WebSocket-Extensions"), is(name, "Sec-WebSocket-Protocol"):
 			return fmt.Errorf("upgrade answered with what was not offered: %.80q", line)
 		}
@@ -81,6 +92,8 @@ func checkAnswer(head []byte, key [24]byte) error {
 		return fmt.Errorf("upgrade answered without Connection: Upgrade")
 	case !accepted:
 		return fmt.Errorf("upgrade answered without the right Sec-WebSocket-Accept")
+	case offer != "" && !agreed:
+		return fmt.Errorf("upgrade answered without permessage-deflate")
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func TestCheckAnswer(t *testing.T) {
 		{good + "|Sec-WebSocket-Protocol: chat", "not offered"},
 		{good + "|no colon", "header line"},
 	} {
-		err := checkAnswer([]byte(strings.ReplaceAll(x.head, "|", "\r\n")), [24]byte([]byte(sampleKey)))
+		err := checkAnswer([]byte(strings.ReplaceAll(x.head, "|", "\r\n")), "", [24]byte([]byte(sampleKey)))
 		if x.want == "" && err != nil || x.want != "" && (err == nil || !strings.Contains(err.Error(), x.want)) {
 			t.Errorf("%q: got %v, want %q", x.head, err, x.want)
 		}
@@ -50,7 +50,7 @@ func TestRequest(t *testing.T) {
 	for id := range int32(100) {
 		for try := range uint32(3) {
 			key := nonce(42, id, try)
-			b := appendRequest(nil, "example.org:8080", "/echo?a=b", key)
+			b := appendRequest(nil, "example.org:8080", "/echo?a=b", "", key)
 			r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(b)))
 			if err != nil {
 				t.Fatalf("%q: %v", b, err)

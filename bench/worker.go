@@ -42,9 +42,13 @@ func newLoop(s *share, commands <-chan command, reports chan<- report) (*loop, e
 	if s.Text {
 		op = ws.OpText
 	}
+	prepare := newStream
+	if s.Compression {
+		prepare = newPackedStream
+	}
 	now := time.Now()
 	l := &loop{
-		stream: newStream(op, s.Size, s.Pipeline), buf: make([]byte, readBuffer),
+		stream: prepare(op, s.Size, s.Pipeline), buf: make([]byte, readBuffer),
 		epoch: now, rec: NewRecorder(s.Index, now), share: s, seed: rand.Uint64(), timeout: int64(s.Timeout),
 		ticker: -1, commands: commands, reports: reports, intervals: int64(s.Interval),
 		parsers: make(map[int32]*parser), sides: make(map[int32][]byte), heads: make(map[int32][]byte),

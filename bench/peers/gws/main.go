@@ -2,6 +2,7 @@
 package main
 
 import (
+	"flag"
 	"log"
 
 	"github.com/lxzan/gws"
@@ -27,6 +28,12 @@ func (handler) OnMessage(c *gws.Conn, m *gws.Message) {
 // is: 16 MiB for a message, no compression. ParallelEnabled, which the README
 // has under best practice, stays off: it handles the messages of one connection
 // in several goroutines, and echoes would come back out of order.
+//
+// With --compression it has permessage-deflate as its README begins with: at the
+// default level, 1, for messages of 512 bytes and more, no context taken over.
 func main() {
-	log.Fatal(gws.NewServer(handler{}, nil).RunListener(peer.Listen()))
+	compression := flag.Bool("compression", false, "agree on permessage-deflate, without context takeover")
+	ln := peer.Listen()
+	option := &gws.ServerOption{PermessageDeflate: gws.PermessageDeflate{Enabled: *compression}}
+	log.Fatal(gws.NewServer(handler{}, option).RunListener(ln))
 }
