@@ -32,7 +32,6 @@ func (c *Conn) compressed(in []byte, at int) (n int, err error) {
 		return 0, c.keep(in[at:], n)
 	}
 	p, _ := c.unmask(in, at, n)
-	c.curEnd = -1 // the reply is another
 	return n + size, c.expand(h.OpCode, p, nil)
 }
 

@@ -35,6 +35,10 @@ func TestDeflateIdleHoldsNothing(t *testing.T) {
 		for b := range drip([]byte(in), len(in)) {
 			p.feed(b)
 		}
+		if p.feed([]byte("\xc1")); p.work != nil {
+			t.Fatalf("for a byte that the mover keeps there is %+v", p.work)
+		}
+		p.kept = nil
 		if p.err != nil || p.work != nil || p.loop.buffers != 0 || len(p.kept) > 0 || p.state.side != 0 {
 			t.Fatalf("after %s: %v, %+v, %d buffers", brief([]byte(in)), p.err, p.work, p.loop.buffers)
 		}
@@ -118,6 +122,12 @@ func TestThreshold(t *testing.T) {
 func TestDeflateSettings(t *testing.T) {
 	table := mustCompile(t, map[string]Route{
 		"/echo": {Message: echoBack}, "/on": {Message: echoBack, Compression: CompressionOn}, "/off": {Message: echoBack, Compression: CompressionOff},
+		"/on/use":  {Compression: CompressionOn, Upgrade: func(c *Conn, _ *Request) error { c.Use(&Route{Message: echoBack}); return nil }},
+		"/off/use": {Compression: CompressionOff, Upgrade: func(c *Conn, _ *Request) error { c.Use(&Route{Message: echoBack}); return nil }},
+		"/use/on": {Upgrade: func(c *Conn, _ *Request) error {
+			c.Use(&Route{Message: echoBack, Compression: CompressionOn})
+			return nil
+		}},
 	})
 	for _, bad := range []Deflate{{}, {Level: 10}, {Level: -2}, {Level: 1, Threshold: -1}} {
 		if _, err := table.Deflate(bad); err == nil {
@@ -129,7 +139,7 @@ func TestDeflateSettings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for path, want := range map[string]bool{"/echo": on, "/on": true, "/off": false} {
+		for path, want := range map[string]bool{"/echo": on, "/on": true, "/off": false, "/on/use": true, "/off/use": false, "/use/on": true} {
 			p := newPeer(t, routes.With(3, Limits{}, 0))
 			p.feed([]byte(wsHead(path, "Sec-WebSocket-Extensions: permessage-deflate")))
 			if p.state.Compressed() != want || strings.Contains(string(p.out), "permessage-deflate") != want {
@@ -192,6 +202,13 @@ func TestLongCompressed(t *testing.T) {
 	p.feed([]byte(header))
 	if closeFor(p.err) != ErrMessageTooBig {
 		t.Errorf("got %v", p.err)
+	}
+	for _, n := range []int{8, 1000} { // of the frame's bytes are there, which is short
+		p = deflating(t, Route{Message: echoBack, Limits: Limits{MaxMessage: 100}})
+		p.feed([]byte(masked(0xc2, letters(100+deflateOverhead(100)+1))[:min(n, 100+deflateOverhead(100)+1+8)]))
+		if closeFor(p.err) != ErrMessageTooBig {
+			t.Errorf("%d bytes of a short one: got %v", n, p.err)
+		}
 	}
 	p = deflating(t, Route{Message: echoBack, Limits: Limits{MaxMessage: max, MaxFragments: -1}})
 	p.feed([]byte(split(0x42, letters(max+deflateOverhead(max)), 1)))

@@ -16,12 +16,15 @@ func TestKeptPayload(t *testing.T) {
 		"sent":     func(c *Conn, p []byte) error { return c.Send(ws.OpText, p) },
 		"copied":   func(c *Conn, p []byte) error { return firstOf(c.Send(ws.OpText, nil), c.Send(ws.OpText, p)) },
 	} {
-		for _, in := range []string{text("payload"), begin("pay") + last("load"), text(letters(80_000))} {
+		for _, in := range []string{text("payload"), begin("pay") + last("load"), text(letters(80_000)), packedText("payload"), split(0xc1, packed("payload"), 3)} {
 			var kept []byte
-			p := upgraded(t, mustCompile(t, map[string]Route{"/echo": {Message: func(c *Conn, _ ws.OpCode, p []byte) error {
+			p := upgraded(t, mustCompile(t, map[string]Route{"/echo": {Compression: CompressionOn, Message: func(c *Conn, _ ws.OpCode, p []byte) error {
 				kept = p
 				return send(c, p)
 			}}}))
+			if in[0]&rsv1Bit != 0 {
+				p.agreed(t, "permessage-deflate")
+			}
 			p.feed([]byte(in))
 			if len(kept) == 0 || kept[0] != 0xDB || kept[len(kept)-1] != 0xDB {
 				t.Errorf("%s: %s is still readable", name, brief(kept))
