@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"bytes"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
+
+	"echogate/poller/websocket"
 )
 
 // This file is TLS on a loop that stands still: what the client sends arrives in
@@ -227,5 +230,37 @@ func TestTLSLongMessage(t *testing.T) {
 			c.in = append(c.in, c.receives()...)
 			c.wants(string(reply))
 		}
+	}
+}
+
+// What is sent behind a backlog is encrypted behind it and waits behind it, even
+// when the socket has room again and the loop does not know yet.
+func TestTLSBacklogKeepsOrder(t *testing.T) {
+	t.Parallel()
+	l := still(t, limited(func(c *Config) { c.TLS, c.Limits.HighWater = newAuthority(t).server(), -1 }))
+	config := l.srv.conf().TLS.Clone()
+	config.InsecureSkipVerify = true
+	c := connectTLS(t, l, config)
+	c.shake(hello)
+	c.wants("\r\n\r\n")
+	long := bytes.Repeat([]byte("long "), 200_000)
+	send := func(p []byte) {
+		l.call(c.fd, c.slot, func(conn *websocket.Conn) error { return conn.Send(ws.OpBinary, p) })
+	}
+	send(long)
+	if !l.behind(c.slot) {
+		t.Fatal("the socket took it all")
+	}
+	c.in = append(c.in, c.receives()...)
+	send([]byte("short"))
+	for l.behind(c.slot) {
+		if err := l.event(c.fd, unix.EPOLLOUT, 0); err != nil {
+			t.Fatal(err)
+		}
+		c.in = append(c.in, c.receives()...)
+	}
+	want := string(ws.MustCompileFrame(ws.NewBinaryFrame(long))) + "\x82\x05short"
+	if got, err := c.hears(); got != want || err != nil {
+		t.Fatalf("got %d bytes, %v, want %d in order", len(got), err, len(want))
 	}
 }

@@ -2,7 +2,10 @@ package poller
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
+	"log/slog"
+	"net"
 	"runtime"
 	"strings"
 	"sync"
@@ -51,7 +54,10 @@ func TestTLSHandshakeTimeout(t *testing.T) {
 func TestTLSHandshakeBytes(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t)
-	s := startTLS(t, a, map[string]websocket.Route{"/": echoing}, nil)
+	log := new(logBuffer)
+	s := startTLS(t, a, map[string]websocket.Route{"/": echoing}, func(c *Config) {
+		c.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
 	for name, endless := range map[string]string{
 		"a long hello":  "\x16\x03\x01\x40\x00\x01\x00\xff\xff" + strings.Repeat("x", 0x4000-4),
 		"empty records": strings.Repeat("\x16\x03\x01\x00\x01\x01", 1000),
@@ -69,6 +75,9 @@ func TestTLSHandshakeBytes(t *testing.T) {
 	s.until("both are refused, and nothing is held", func(got Stats) bool {
 		return got.Rejected[websocket.RejectTLS] == 2 && isZero(got)
 	})
+	if log.lines(errHandshakeBytes.Error()) == 0 { // crypto/tls waits for what a hello announces, up to that and more
+		t.Errorf("nobody has counted the bytes: %s", log)
+	}
 }
 
 // gated is a certificate that is got when the gate is open, and how many wait.
@@ -167,6 +176,46 @@ func TestTLSEndsInTheMiddle(t *testing.T) {
 	close(g.gate)
 	if err := s.wait(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A connection whose time is over while its step runs leaves nothing behind when
+// the step ends, though the server goes on.
+func TestTLSStepOutlivesItsConnection(t *testing.T) {
+	a := newAuthority(t)
+	g := &gated{Certificate: a.issue("test.example", nil), gate: make(chan struct{})}
+	s := start(t, map[string]websocket.Route{"/": echoing}, func(c *Config) {
+		c.TLS, c.HandshakeTimeout = &tls.Config{GetCertificate: g.get}, 100*time.Millisecond
+	})
+	s.until("the loops run", func(got Stats) bool { return len(got.PerLoop) == 2 })
+	before := runtime.NumGoroutine()
+	c := s.connect()
+	c.write(clientHello(t, a.client()))
+	eventually(t, "it is at the gate", g.waits(1))
+	s.wantClosed(websocket.CauseHandshakeTimeout, 1)
+	close(g.gate)
+	eventually(t, "its coroutine has ended", func() bool { return runtime.NumGoroutine() <= before })
+}
+
+// A step that ends when nobody reads its loop's mail any more leaves nothing
+// behind either.
+func TestTLSStepOutlivesItsLoop(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	s, err := New(quiet(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := new(session)
+	step.begin(a.server(), &net.TCPAddr{})
+	step.in = clientHello(t, a.client())
+	step.step()
+	if err := s.loops[0].mail.post(s.loops[0], letter{kind: letterStepped, session: step}); err != nil {
+		t.Fatal(err)
+	}
+	s.close()
+	if !step.done || !errors.Is(step.err, errAbandoned) {
+		t.Errorf("done %t, %v", step.done, step.err)
 	}
 }
 
