@@ -121,9 +121,9 @@ func text(v any) string {
 
 func unprintable(r rune) bool { return !unicode.IsPrint(r) }
 
-// report logs what an operator must know of a connection's end. What clients do
-// wrong is their own, and shown at the level of debugging.
-func (l *loop) report(err error) {
+// report logs what an operator must know of the end of a connection of route. What
+// clients do wrong is their own, and shown at the level of debugging.
+func (l *loop) report(route string, err error) {
 	var (
 		panicked *websocket.PanicError
 		refusal  *websocket.Refusal
@@ -133,7 +133,7 @@ func (l *loop) report(err error) {
 	switch {
 	case err == nil:
 	case errors.As(err, &panicked):
-		l.srv.note(logPanic, slog.LevelError, "handler panicked", "panic", text(panicked.Value), "route", l.conn.Pattern(), "stack", string(panicked.Stack))
+		l.srv.note(logPanic, slog.LevelError, "handler panicked", "panic", text(panicked.Value), "route", route, "stack", string(panicked.Stack))
 	case errors.As(err, &refusal) && refusal.Err != nil:
 		l.srv.note(logHandler, slog.LevelWarn, "handler failed", "err", text(refusal.Err))
 	case errors.As(err, &refusal):
@@ -142,6 +142,6 @@ func (l *loop) report(err error) {
 		}
 	case errors.As(err, &end), errors.As(err, &protocol):
 	default:
-		l.srv.note(logHandler, slog.LevelWarn, "handler failed", "err", text(err), "route", l.conn.Pattern())
+		l.srv.note(logHandler, slog.LevelWarn, "handler failed", "err", text(err), "route", route)
 	}
 }

@@ -239,7 +239,7 @@ func (l *loop) failed(fd int, s *slot, err error) {
 		l.stats.Rejected[refusal.Label]++
 		l.stats.Statuses[statusOf(refusal.Status)]++
 	}
-	l.report(err)
+	l.report(l.conn.Pattern(), err)
 	how := finLinger
 	if errors.As(err, &end) && end.Peer {
 		how = finClose
@@ -325,8 +325,9 @@ func (l *loop) cut(fd int, s *slot, cause websocket.CloseError) {
 // that the number belongs to somebody else.
 func (l *loop) finish(fd int, s *slot, cause websocket.CloseError) {
 	l.bind(fd, s)
+	route := l.conn.Pattern() // Release may end the table that it stands in
 	counted, err := l.conn.Release(cause)
-	l.report(err)
+	l.report(route, err)
 	l.stats.Closed[counted]++
 	l.rowOf(s)[l.counted(s)]--
 	l.dropTimers(s)
@@ -352,7 +353,7 @@ func (l *loop) finish(fd int, s *slot, cause websocket.CloseError) {
 	if p := l.identityOf(fd, s); p != nil {
 		l.srv.addresses.leave(p)
 		if l.srv.access != nil {
-			l.logAccess(fd, s, p, cause, counted)
+			l.logAccess(fd, s, p, access{route: route, cause: counted}, cause)
 		}
 	}
 	s.free()

@@ -7,7 +7,7 @@ import "errors"
 // given back. It returns what the connection is to be counted under: the cause
 // of the close frame that was sent, if one was and was not left unanswered, else
 // cause. A panic in Route.Close or Route.Gone is returned. The mover calls it
-// once.
+// once, and asks only for Noted afterwards: the connection's table may be gone.
 func (c *Conn) Release(cause CloseError) (counted Cause, err error) {
 	c.countEnd()
 	counted = cause.Cause
