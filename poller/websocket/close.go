@@ -121,7 +121,7 @@ func closeFor(err error) CloseError {
 		panicked *PanicError
 	)
 	switch {
-	case errors.As(err, &end) && (end.Cause != CauseHandler || end.Code == 0 || ValidCode(end.Code)):
+	case errors.As(err, &end) && end.closes():
 		return end
 	case errors.As(err, &protocol):
 		return CloseError{Code: ws.StatusProtocolError, Reason: string(protocol), Cause: CauseProtocol}
@@ -129,6 +129,12 @@ func closeFor(err error) CloseError {
 		return CloseError{Code: ws.StatusInternalServerError, Cause: CausePanic}
 	}
 	return CloseError{Code: ws.StatusInternalServerError, Cause: CauseHandlerError}
+}
+
+// closes reports whether e can end a connection: with a code that may travel, or
+// without a close frame, which a handler's error is not for.
+func (e CloseError) closes() bool {
+	return e.Code == 0 || ValidCode(e.Code) || e.Code == ws.StatusAbnormalClosure && e.Cause != CauseHandler
 }
 
 // maxReason is the longest reason that fits a close frame (RFC 6455 §5.5).
