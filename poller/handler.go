@@ -67,9 +67,7 @@ func (l *loop) Flush(c *websocket.Conn) error {
 	t := turn{head: l.head, out: c.Output()}
 	l.head = nil
 	l.transmit(fd, s, &t)
-	if len(t.head)+len(t.out) > 0 { // a failed send shows again at the next
-		l.backlog(fd, s, t.head, t.out)
-	}
+	l.setAside(fd, s, &t) // a failed send shows again at the next
 	c.Sent()
 	return nil
 }

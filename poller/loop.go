@@ -181,7 +181,7 @@ func (l *loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 	l.conn.Bind(uint64(fd), &s.ws, nil)
 	used, out, err := l.conn.Receive(room[:n])
 	sent := 0
-	if len(out) > 0 {
+	if len(out) > 0 && s.busy == 0 { // else what Flush has left may have to go first
 		sent, errno = send(fd, &out[0], len(out))
 	}
 	if sent == len(out) && used == n && err == nil && n < len(room) && s.busy == 0 && up && s.ws.Open() {
@@ -190,6 +190,9 @@ func (l *loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 	}
 	stopped := l.conn.Stopped()
 	t := turn{rest: room[used:n], out: out[max(sent, 0):], errno: errno, err: err, up: up, more: n == len(room), whole: stopped}
+	if s.busy != 0 {
+		l.transmit(fd, s, &t)
+	}
 	if err == nil && stopped && !s.ws.Held() && len(t.out) == 0 {
 		l.conn.Sent()
 		if !up {

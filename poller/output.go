@@ -58,12 +58,7 @@ func (l *loop) settle(fd int, s *slot, t turn) {
 		l.finish(fd, s, websocket.ErrReset)
 		return
 	}
-	if len(t.head)+len(t.out) > 0 {
-		l.backlog(fd, s, t.head, t.out)
-		if t.errno == unix.EINTR { // no event will come for it
-			l.requeue(fd, s)
-		}
-	}
+	l.setAside(fd, s, &t)
 	l.conn.Sent()
 	if t.err != nil {
 		l.failed(fd, s, t.err)
@@ -126,6 +121,17 @@ func (l *loop) upgraded(s *slot) {
 		l.countUpgrade(s)
 	case s.ws.Served():
 		s.opened = l.tick // the time until the next request begins
+	}
+}
+
+// setAside makes what a turn has not sent the backlog.
+func (l *loop) setAside(fd int, s *slot, t *turn) {
+	if len(t.head)+len(t.out) == 0 {
+		return
+	}
+	l.backlog(fd, s, t.head, t.out)
+	if t.errno == unix.EINTR { // no event will come for it
+		l.requeue(fd, s)
 	}
 }
 
