@@ -92,7 +92,7 @@ func (l *loop) next(fd int, s *slot) nearest {
 	case b != nil && b.until != 0:
 		n.add(b.until, closeOver)
 	case !s.ws.Upgraded() && !s.ws.Ended() && !s.ws.Held(): // held: Conn.Wait has its whole request
-		if d := l.requestTime(s); d > 0 {
+		if d := l.requestTime(s, b); d > 0 {
 			n.add(s.opened+ticks(d), handshakeOver)
 		}
 	}
@@ -123,9 +123,13 @@ func (l *loop) leaves(fd int, s *slot) uint32 {
 }
 
 // requestTime is how long the connection may take for a whole request: from
-// accept, or from a later request's first byte; or to begin that one.
-func (l *loop) requestTime(s *slot) time.Duration {
-	if s.ws.Served() {
+// accept, or from a later request's first byte; or to begin that one, which nobody
+// has to while the answer to the last is on its way.
+func (l *loop) requestTime(s *slot, b *busy) time.Duration {
+	switch {
+	case s.ws.Served() && b != nil && len(b.out) > 0:
+		return 0
+	case s.ws.Served():
 		return l.srv.conf().HTTPIdle
 	}
 	return l.srv.conf().HandshakeTimeout

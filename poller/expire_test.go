@@ -253,3 +253,39 @@ func TestTinyFramesMakeShortTurns(t *testing.T) {
 		}
 	}
 }
+
+// TestPageOutlastsHTTPIdle: a client that is slow to take a page is not one that
+// waits between two requests: that time begins when the page has left.
+func TestPageOutlastsHTTPIdle(t *testing.T) {
+	body := bytes.Repeat([]byte("page"), 1<<19)
+	l := still(t, limited(func(c *Config) {
+		c.HTTPIdle = 300 * time.Millisecond
+		c.Routes = compiled(t, map[string]websocket.Route{"/": {HTTP: func(w *websocket.Response, _ *websocket.Request) error {
+			w.Body = body
+			return nil
+		}}})
+	}))
+	c := connect(t, l)
+	c.sends([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+	got := 0
+	for range 3 {
+		later(t, l, 200*time.Millisecond)
+		got += len(c.receives())
+		_ = l.event(c.fd, unix.EPOLLOUT, 0)
+	}
+	for c.is(l) && l.busyOf(c.slot).out != nil {
+		got += len(c.receives())
+		_ = l.event(c.fd, unix.EPOLLOUT, 0)
+	}
+	if got += len(c.receives()); got < len(body) || !c.is(l) {
+		t.Fatalf("got %d bytes, want those of the page, %d, and a connection", got, len(body))
+	}
+	later(t, l, 200*time.Millisecond)
+	if !c.is(l) {
+		t.Error("ended before its time between two requests was over")
+	}
+	later(t, l, 200*time.Millisecond)
+	if c.is(l) || l.stats.Timeouts[TimeoutHTTPIdle] != 1 {
+		t.Errorf("it lives on after that time; timeouts %v", l.stats.Timeouts)
+	}
+}

@@ -217,6 +217,9 @@ func (l *loop) drainOut(fd int, s *slot, b *busy) bool {
 	if b.off == len(b.out) {
 		l.Free(b.out)
 		b.out, b.off = nil, 0
+		if s.ws.Served() {
+			s.opened = l.tick // the time until the next request begins
+		}
 	}
 	was := b.full
 	l.marks(s, b)
