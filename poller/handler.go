@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"bytes"
 	"net/netip"
 	"time"
 
@@ -156,11 +157,16 @@ func (l *loop) PostSend(h websocket.Handle, op ws.OpCode, p []byte) error {
 	if err := l.alive(h, true); err != nil {
 		return err
 	}
-	if l.srv.posted.Add(int64(len(p))) > l.srv.conf().MaxBuffered && l.srv.conf().MaxBuffered > 0 {
-		l.srv.posted.Add(int64(-len(p)))
+	size, most := int64(letterSize+len(p)), l.srv.conf().MaxBuffered
+	if l.srv.posted.Add(size) > most && most > 0 {
+		l.srv.posted.Add(-size)
 		return websocket.ErrBacklog
 	}
-	return l.mail.post(l, letter{kind: letterSend, to: h, op: op, payload: append([]byte(nil), p...)})
+	err := l.mail.post(l, letter{kind: letterSend, to: h, op: op, payload: bytes.Clone(p)})
+	if err != nil {
+		l.srv.posted.Add(-size)
+	}
+	return err
 }
 
 // PostDo implements websocket.Loop, for any goroutine.
