@@ -253,3 +253,20 @@ func TestStopped(t *testing.T) {
 		t.Errorf("got %s after %d stops", brief(p.out), stops)
 	}
 }
+
+// A reply that lies in its message's memory leaves, although the handler ends the
+// connection and then panics.
+func TestReplyBeforePanic(t *testing.T) {
+	p := upgraded(t, mustCompile(t, map[string]Route{"/echo": {Message: func(c *Conn, op ws.OpCode, p []byte) error {
+		_ = c.Send(op, p)
+		c.End(FIN)
+		panic("after the end")
+	}}}))
+	message := letters(100_000)
+	p.feed([]byte(split(firstText, message, 50_000)))
+	var panicked *PanicError
+	if string(p.out) != echoed(message) || !errors.As(p.err, &panicked) {
+		t.Errorf("got %s, %v, want the reply and the panic", brief(p.out), p.err)
+	}
+	p.end(t, ErrEOF)
+}

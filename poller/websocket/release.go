@@ -54,10 +54,16 @@ func (c *Conn) drop() {
 }
 
 // unfinished gives back the memory of messages that will not be finished: one
-// whose handler has panicked, one under assembly.
+// whose handler has panicked, one under assembly. A reply that lies in the first
+// still has to leave.
 func (c *Conn) unfinished() {
-	c.loop.Free(c.current)
-	c.current = nil
+	if c.current != nil {
+		if c.runEnd > 0 {
+			c.out = c.spill()
+		}
+		c.loop.Free(c.current)
+		c.current = nil
+	}
 	c.unassembled()
 }
 
