@@ -171,6 +171,16 @@ func TestMaxControlRate(t *testing.T) {
 		t.Errorf("without a limit: %v", p.err)
 	}
 	p.end(t, ErrEOF)
+	for _, most := range []int{math.MaxUint16, math.MaxInt} { // what the counter holds, and more than that
+		p = limited(t, Limits{MaxControlRate: most})
+		if p.feed([]byte(strings.Repeat(pong(""), math.MaxUint16))); p.err != nil {
+			t.Errorf("at %d: %v", most, p.err)
+		}
+		if p.feed([]byte(pong(""))); !errors.Is(p.err, ErrControlFlood) {
+			t.Errorf("above %d: got %v, want ErrControlFlood", most, p.err)
+		}
+		p.end(t, ErrReset)
+	}
 }
 
 // The count of messages stops at its top.
