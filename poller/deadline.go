@@ -179,9 +179,9 @@ func (l *loop) schedule(fd int, s *slot) {
 func (l *loop) tock() error {
 	var count [8]byte
 	_, _ = unix.Read(l.timer, count[:])
-	now := l.srv.now()
 	was := l.tick
-	l.tick = now
+	l.look()
+	now := l.tick
 	l.beat.Store(now)
 	l.stats.lag(now - was)
 	l.stats.use.look(time.Since(l.srv.start))
@@ -344,11 +344,17 @@ func (l *loop) drainOne(fd int, s *slot) {
 func (l *loop) arm() {
 	if !l.armed {
 		l.armed = true
-		l.tick = l.srv.now()
+		l.look()
 		l.beat.Store(l.tick)
 		l.wheel.last = l.tick
 		l.setTimer(tickTime)
 	}
+}
+
+// look reads the clock.
+func (l *loop) look() {
+	age := l.srv.age()
+	l.tick, l.era = uint32(age), uint32(age>>32)
 }
 
 func (l *loop) sleep() {

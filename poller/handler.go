@@ -35,8 +35,11 @@ func (l *loop) call(fd int, s *slot, f func(*websocket.Conn) error) {
 	l.settle(fd, s, t)
 }
 
-// Now is the loop's clock: the server's age at the last tick.
-func (l *loop) Now() time.Duration { return time.Duration(l.tick) * tickTime }
+// Now implements websocket.Loop: the server's age at the last tick. Unlike ticks it
+// does not wrap.
+func (l *loop) Now() time.Duration {
+	return time.Duration(uint64(l.era)<<32|uint64(l.tick)) * tickTime
+}
 
 // Alloc implements websocket.Loop.
 func (l *loop) Alloc(n int) []byte { return l.pool.get(n) }

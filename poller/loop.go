@@ -51,6 +51,7 @@ type loop struct {
 	owner
 	head      []byte // output of the read under way that leaves before Receive's
 	vec       vector
+	era       uint32 // how often tick has wrapped
 	armed     bool   // the timer runs
 	chained   bool   // the turn reads a second time
 	late      uint32 // the tick before a very late one: expiries wait for one more; 0: none

@@ -182,8 +182,11 @@ func (s *Server) close() {
 	}
 }
 
-// now is the server's age in ticks. It begins at 1.
-func (s *Server) now() uint32 { return uint32(time.Since(s.start)/tickTime) + 1 }
+// now is the server's age in ticks, which wraps after 497 days. It begins at 1.
+func (s *Server) now() uint32 { return uint32(s.age()) }
+
+// age is the server's age in ticks, begun at 1.
+func (s *Server) age() uint64 { return uint64(time.Since(s.start)/tickTime) + 1 }
 
 // Addrs are the addresses that are listened on, in the order of Listen.
 func (s *Server) Addrs() []net.Addr {
