@@ -3,6 +3,7 @@ package poller
 import (
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"unsafe"
@@ -18,6 +19,23 @@ func rung(l *loop) bool {
 	var count [8]byte
 	n, _ := unix.Read(l.wake, count[:])
 	return n == 8
+}
+
+// TestQueueRingsOnce: a connection that has more to read than a turn takes costs one
+// write to the eventfd for each turn.
+func TestQueueRingsOnce(t *testing.T) {
+	l := still(t, func(c *Config) { c.MaxHead = 64 << 10 })
+	c := connect(t, l)
+	c.sends([]byte("GET / HTTP/1.1\r\nX: " + strings.Repeat("x", 3*readHead)))
+	for range 2 {
+		var count [8]byte
+		if _, err := unix.Read(l.wake, count[:]); err != nil || count != [8]byte{1} {
+			t.Errorf("the eventfd holds %v, %v, want 1", count, err)
+		}
+		if err := l.woken(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // TestMailbox: letters come in their order, the first wakes the loop, and a
