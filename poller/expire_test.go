@@ -182,7 +182,7 @@ func TestStalledAndSlow(t *testing.T) {
 			t.Fatal(n, err)
 		}
 		if i >= 2 { // before, that the peer has taken some is all that can be seen
-			_ = l.event(c.fd, unix.EPOLLOUT, 0)
+			_ = l.event(c.fd, unix.EPOLLOUT)
 		}
 		later(t, l, time.Second-tickTime)
 		later(t, l, time.Second-tickTime)
@@ -271,11 +271,11 @@ func TestPageOutlastsHTTPIdle(t *testing.T) {
 	for range 3 {
 		later(t, l, 200*time.Millisecond)
 		got += len(c.receives())
-		_ = l.event(c.fd, unix.EPOLLOUT, 0)
+		_ = l.event(c.fd, unix.EPOLLOUT)
 	}
 	for c.is(l) && l.busyOf(c.slot).out != nil {
 		got += len(c.receives())
-		_ = l.event(c.fd, unix.EPOLLOUT, 0)
+		_ = l.event(c.fd, unix.EPOLLOUT)
 	}
 	if got += len(c.receives()); got < len(body) || !c.is(l) {
 		t.Fatalf("got %d bytes, want those of the page, %d, and a connection", got, len(body))

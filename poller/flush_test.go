@@ -29,7 +29,7 @@ func TestFlushKeepsOrder(t *testing.T) {
 	c.sends(masked(ws.OpText, []byte("after"), true))
 	for s := c.slot; s.busy != 0 && l.busys[s.busy].out != nil; {
 		got = append(got, c.receives()...)
-		if err := l.event(c.fd, unix.EPOLLOUT, 0); err != nil {
+		if err := l.event(c.fd, unix.EPOLLOUT); err != nil {
 			t.Fatal(err)
 		}
 	}

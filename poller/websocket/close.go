@@ -115,17 +115,13 @@ func (e *PanicError) Error() string { return fmt.Sprintf("websocket: handler pan
 
 // closeFor is the one place where an error becomes a close frame.
 func closeFor(err error) CloseError {
-	var (
-		end      CloseError
-		protocol ws.ProtocolError
-		panicked *PanicError
-	)
-	switch {
-	case errors.As(err, &end) && end.closes():
+	if end, ok := errors.AsType[CloseError](err); ok && end.closes() {
 		return end
-	case errors.As(err, &protocol):
+	}
+	if protocol, ok := errors.AsType[ws.ProtocolError](err); ok {
 		return CloseError{Code: ws.StatusProtocolError, Reason: string(protocol), Cause: CauseProtocol}
-	case errors.As(err, &panicked):
+	}
+	if _, ok := errors.AsType[*PanicError](err); ok {
 		return CloseError{Code: ws.StatusInternalServerError, Cause: CausePanic}
 	}
 	return CloseError{Code: ws.StatusInternalServerError, Cause: CauseHandlerError}
