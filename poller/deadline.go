@@ -106,7 +106,7 @@ func (l *loop) next(fd int, s *slot) nearest {
 	if s.ws.Open() {
 		l.nextOpen(fd, s, b, lim, &n)
 	}
-	if l.draining != 0 && !s.ws.Closing() && !s.ws.Ended() {
+	if l.draining != 0 && !s.ws.Closing() && !s.ws.Ended() && (b == nil || b.fin == finNone) {
 		n.add(l.leaves(fd, s), drainDue)
 	}
 	return n
@@ -326,16 +326,17 @@ func restart(c *websocket.Conn) error  { _ = c.Shut(websocket.ErrRestart); retur
 func message(*websocket.Conn) error    { return websocket.ErrMessageTimeout }
 
 // drainOne sends a connection away. A message whose job is under way has been
-// taken: its answer leaves before.
+// taken: its answer leaves before. So does a page that is on its way.
 func (l *loop) drainOne(fd int, s *slot) {
-	if s.ws.Working() {
-		return
-	}
-	if !s.ws.Upgraded() {
+	switch {
+	case s.ws.Working():
+	case s.ws.Upgraded():
+		l.call(fd, s, l.farewell())
+	case l.behind(s):
+		l.ending(fd, s, finLinger, websocket.ErrGoingAway)
+	default:
 		l.finish(fd, s, websocket.ErrGoingAway)
-		return
 	}
-	l.call(fd, s, l.farewell())
 }
 
 // arm starts the timer; sleep stops it when there is nothing to wait for. A
