@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -94,6 +95,19 @@ func TestReloadRefused(t *testing.T) {
 		t.Error("the configuration has changed")
 	}
 	s.dial("/echo").echo("as before")
+}
+
+// TestReloadAtTheEnd: there is nobody left to take a new configuration, and who
+// asks is told so.
+func TestReloadAtTheEnd(t *testing.T) {
+	s := start(t, echoTable, nil)
+	s.stop()
+	if err := s.wait(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.reload(t, echoTable, func(*Config) {}); !errors.Is(err, websocket.ErrGone) {
+		t.Errorf("got %v, want %v", err, websocket.ErrGone)
+	}
 }
 
 // TestReloadBounds: bounds of all connections together change at once, also for
