@@ -62,9 +62,9 @@ func (l *loop) stopped() error {
 	return nil
 }
 
-// Drain sends a share of the open connections away, from 0 to 1, each in its own
-// moment of over, with Config.DrainCode: to move load to other servers. New ones
-// are accepted all the time. It does not wait.
+// Drain sends away a share, from 0 to 1, of the connections that are open, to move
+// load to other servers: each at a random moment within over, with
+// Config.DrainCode. New connections are accepted meanwhile. It does not wait.
 func (s *Server) Drain(share float64, over time.Duration) {
 	s.each(func(l *loop) { l.drainShare(0, share, over) })
 }

@@ -7,10 +7,11 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// identity is what is kept of a connection beside its slot when the configuration
-// has a use for it: asked later, the kernel may have forgotten the address.
+// identity is whom a connection is from. It is kept beside the slot, and only when
+// the configuration has a use for it. The address is asked for at accept: once the
+// peer has reset the connection the kernel no longer knows it.
 type identity struct {
-	gen     uint32 // of the connection that it is of
+	gen     uint32 // generation of the connection
 	port    uint16
 	counted bool // among those of its address
 	refused bool // it is there to be refused: its address has too many
