@@ -264,6 +264,10 @@ func (l *loop) unusual(fd int, s *slot, ev uint32) {
 		l.read(fd, s, sure)
 		return
 	}
+	if b.tls != nil && ev == unix.EPOLLIN|unix.EPOLLOUT && b.walks(s) {
+		l.walkTLS(fd, s, b)
+		return
+	}
 	if ev&^unix.EPOLLOUT != 0 {
 		b.pending = b.pending || !sure
 	}
