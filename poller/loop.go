@@ -46,7 +46,7 @@ type loop struct {
 	srv   *Server
 	poll  *netpoll.Poller // waits for interest
 	timer int             // descriptor of the timerfd
-	wake  int             // descriptor of the eventfd: mail, or a queue to go on with
+	wake  int             // descriptor of the eventfd: mail
 
 	// Owned by the loop.
 	owner
