@@ -10,7 +10,7 @@ import (
 // suiteEchoes is how many echoes the suite has of each of its cases, and suiteBytes
 // how many bytes of them there are at most in the usual run; all with
 // ECHOGATE_TEST_FULL, which takes a minute.
-const suiteEchoes, suiteBytes = 1000, 2 << 20
+const suiteEchoes, suiteBytes = 1000, 1 << 19
 
 // TestCompressionSuite is groups 12 and 13 as the suite plays them: a thousand
 // echoes of each kind, size and fragmentation, on one connection under each offer.
