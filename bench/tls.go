@@ -169,7 +169,7 @@ func (l *loop) secured(c *conn) {
 	l.now = l.clock()
 	to := l.targetOf(c)
 	c.state = stateUpgrading
-	_, _ = t.conn.Write(appendRequest(nil, to.host, to.path, l.share.offer(), nonce(l.seed, c.id, c.try)))
+	_, _ = t.conn.Write(appendRequest(nil, to.host, to.path, &l.request, nonce(l.seed, c.id, c.try)))
 	l.flush(c, t)
 	l.unseal(c, rest) // session tickets may have come with the server's last flight
 }
