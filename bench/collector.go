@@ -14,6 +14,9 @@ import (
 const (
 	busyShare = 0.90
 	lateShare = 0.01
+	// busyTime is how long a loop must have measured to be called busy: of a
+	// shorter run most is its begin and its end.
+	busyTime = 100 * time.Millisecond
 )
 
 // openMoments is for how many intervals back percentiles of several workers
@@ -227,7 +230,7 @@ func sortedLosses(losses []Loss) []Loss {
 func (c *Collector) bottleneck() string {
 	var busiest float64
 	for _, w := range c.workers {
-		if w.elapsed > 0 {
+		if w.elapsed >= busyTime {
 			busiest = max(busiest, float64(w.cpu)/float64(w.elapsed))
 		}
 	}

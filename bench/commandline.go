@@ -133,7 +133,7 @@ func help(o kong.HelpOptions, ctx *kong.Context) error {
 
 // describe is the text beside a flag: what it does, and its default.
 func describe(v *kong.Value) string {
-	if v.Flag == nil || !v.HasDefault {
+	if !v.HasDefault {
 		return v.Help
 	}
 	return fmt.Sprintf("%s Default %s.", v.Help, v.Default)

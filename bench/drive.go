@@ -68,6 +68,9 @@ func (f *runFlags) prepare(d load) (load, error) {
 	if err == nil {
 		d.CA, err = readCA(f.CA)
 	}
+	if err == nil {
+		d.Cert, d.Key, err = readPair(f.Cert, f.Key)
+	}
 	if err == nil && f.Payload != "" {
 		d.Payload, err = readPayload(f.Payload, f.Text)
 		d.Size = len(d.Payload)

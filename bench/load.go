@@ -46,6 +46,8 @@ type load struct {
 
 	Insecure bool   `json:"insecure"` // TLS: any certificate will do
 	CA       []byte `json:"ca"`       // TLS: who signs, in PEM; empty: whom the system trusts
+	Cert     []byte `json:"cert"`     // TLS: the client's certificate, in PEM; empty: none
+	Key      []byte `json:"key"`      // TLS: its private key
 	Resume   bool   `json:"resume"`   // TLS: sessions are resumed
 }
 

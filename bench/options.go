@@ -45,6 +45,8 @@ type loadFlags struct {
 	Subprotocol []string      `placeholder:"NAME" help:"Subprotocols to offer. The server may choose one of them, or none."`
 	Insecure    bool          `help:"TLS: take any certificate."`
 	CA          string        `name:"ca" placeholder:"FILE" help:"TLS: certificates in PEM of those who sign the server's, instead of those whom the system trusts."`
+	Cert        string        `placeholder:"FILE" help:"TLS: the client's certificate in PEM, for a server that asks for one."`
+	Key         string        `placeholder:"FILE" help:"TLS: its private key in PEM."`
 	Resume      bool          `help:"TLS: resume sessions where the server lets it; without it every handshake is a full one."`
 	Procs       int           `placeholder:"N" help:"Worker processes to spread the connections over. Without it the load comes from this one."`
 }

@@ -51,7 +51,7 @@ func readme(t *testing.T) (text, head, tail string) {
 // has besides.
 func flagTables() string {
 	var b strings.Builder
-	common := strings.Fields("connections size payload text duration ramp in-flight timeout source header subprotocol insecure ca resume procs pid exec metrics json html fail every")
+	common := strings.Fields("connections size payload text duration ramp in-flight timeout source header subprotocol insecure ca cert key resume procs pid exec metrics json html fail every")
 	for _, command := range newKong(&commandLine{}, io.Discard, nil).Model.Children {
 		if command.Hidden {
 			continue
