@@ -44,7 +44,7 @@ type Config struct {
 	HTTPIdle         time.Duration `name:"http-idle" placeholder:"DURATION" default:"15s" group:"Handshake" help:"Silence between two plain HTTP requests on one connection."`
 	MaxHead          Size          `placeholder:"SIZE" default:"8KiB" group:"Handshake" help:"Request line and headers together, 512 to 64KiB; above, 431."`
 
-	Alias     []string `placeholder:"ALIAS" group:"Routes" help:"Another path of a route, repeatable: /path=/target, or /path=/target?query to give it parameters. It may take a route's place."`
+	Alias     []string `placeholder:"ALIAS" group:"Routes" help:"Another path of a route, repeatable: /path=/target, or /path=/target?query to give it parameters. It may take a route's place; /{any...} stands for all that no route has."`
 	Faults    Switch   `placeholder:"on|off" default:"on" group:"Routes" help:"Whether a client may have a path misbehave by parameters as ?drop=0.1; off: 403 for any of them."`
 	AliasFile string   `placeholder:"FILE" group:"Routes" help:"File of aliases in the format of pywebsocket: a path and its target in each line, # for comments."`
 
