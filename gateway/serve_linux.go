@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -58,7 +57,7 @@ func serve(c *Config, again func() (*Config, error), env func(string) (string, b
 	if err := tellReady(env); err != nil {
 		log.Warn("readiness not told", "err", err)
 	}
-	watch := time.NewTicker(cmp.Or(c.TLSWatch, maxDeadline))
+	watch := time.NewTicker(c.watchEvery())
 	defer watch.Stop()
 	return g.wait(signals, watch)
 }
@@ -125,9 +124,8 @@ func (g *gateway) wait(signals <-chan os.Signal, watch *time.Ticker) (code int) 
 	for {
 		select {
 		case sig := <-signals:
-			if g.signal(sig); g.config.TLSWatch > 0 { // it may be another
-				watch.Reset(g.config.TLSWatch)
-			}
+			g.signal(sig)
+			watch.Reset(g.config.watchEvery()) // it may be another
 		case <-watch.C:
 			g.renewTLS()
 		case s := <-g.taken:
@@ -251,7 +249,7 @@ func logStart(g *gateway, log *slog.Logger) {
 	_ = unix.Getrlimit(unix.RLIMIT_NOFILE, &lim)
 	addrs := make([]string, 0, 1)
 	for _, a := range s.Addrs() {
-		addrs = append(addrs, net.Addr.String(a))
+		addrs = append(addrs, a.String())
 	}
 	log.Info("listening", "addrs", addrs, "admin", g.admin.Addrs(), "loops", s.Loops(),
 		"max_connections", s.MaxConnections(), "descriptors", lim.Cur,
