@@ -92,13 +92,16 @@ func newGateway(c *Config, env func(string) (string, bool), log *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
-	second, err := c.adminListeners(handed.admin, log)
+	second, err := c.adminListeners(handed, log)
 	if err != nil {
 		return nil, err
 	}
 	given := new(fault.Counts)
 	s, err := newServer(c, handed, log, given)
 	if err != nil {
+		for _, ln := range second {
+			ln.Close() // and with it the file that it may have
+		}
 		return nil, err
 	}
 	g := &gateway{
