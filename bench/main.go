@@ -45,7 +45,7 @@ func run(args []string, in io.Reader, out io.Writer, errOut *os.File) int {
 		return exitOK
 	}
 	fmt.Fprintf(errOut, "bench: %v\n", err)
-	if errors.As(err, new(usageError)) {
+	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}
 	return exitFailed

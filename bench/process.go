@@ -93,8 +93,7 @@ func (p *Process) RSS() (int64, error) {
 
 // reason is err without the path: a Missing names the figure already.
 func reason(err error) string {
-	var path *fs.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return path.Err.Error()
 	}
 	return err.Error()

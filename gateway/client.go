@@ -83,8 +83,7 @@ func (c *clientCommand) run(out, errOut io.Writer) int {
 	defer conn.Close()
 	s := &session{clientCommand: c, conn: conn, in: in, out: out}
 	err = s.talk()
-	var closed wsutil.ClosedError
-	if errors.As(err, &closed) {
+	if closed, ok := errors.AsType[wsutil.ClosedError](err); ok {
 		fmt.Fprintf(errOut, "closed: %d %q\n", closed.Code, closed.Reason)
 		return exitOf(closed.Code)
 	}

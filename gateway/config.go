@@ -80,6 +80,7 @@ type Config struct {
 
 	tls     *material         // what the files held; nil: no TLS is spoken
 	memory  int64             // what the control group may have; 0: no limit
+	cores   int               // processors that the runtime found
 	origins map[string]origin // where the values that are no defaults came from, by flag
 }
 

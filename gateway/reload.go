@@ -44,6 +44,7 @@ func (g *gateway) apply(c *Config) error {
 	if err := c.reloads(g.config); err != nil {
 		return err
 	}
+	c.cores = g.config.cores
 	c.memory = memoryLimit(g.log) // it may have been changed, too
 	p, err := serverConfig(c, g.log, g.given)
 	if err != nil {

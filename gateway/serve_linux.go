@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -39,6 +40,7 @@ func serve(c *Config, again func() (*Config, error), env func(string) (string, b
 	level.Set(c.LogLevel)
 	log := newLogger(errOut, c.LogFormat, level)
 	tuneCollector(env)
+	c.spareProcessor()
 	c.memory = memoryLimit(log)
 	g, err := newGateway(c, env, log)
 	if err != nil {
@@ -203,7 +205,7 @@ func serverConfig(c *Config, log *slog.Logger, given *fault.Counts) (poller.Conf
 		return poller.Config{}, err
 	}
 	p := poller.Default(routes)
-	p.Listen, p.Loops = c.Listen, c.Loops
+	p.Listen, p.Loops = c.Listen, c.loops()
 	p.MaxConnections, p.MaxPerAddress, p.MaxHalfOpen = c.MaxConnections, c.MaxPerAddress, c.MaxHalfOpen
 	p.SocketBuffer = int(c.SocketBuffer)
 	if err := c.trust(&p); err != nil {
@@ -230,6 +232,16 @@ func tuneCollector(env func(string) (string, bool)) {
 		debug.SetGCPercent(25)
 	}
 	runtime.GC()
+}
+
+// loops is how many event loops there are.
+func (c *Config) loops() int { return cmp.Or(c.Loops, c.cores) }
+
+// spareProcessor gives the runtime a processor more than there are loops, for all
+// that is no loop: so a loop need not give up its own for as long as it waits.
+func (c *Config) spareProcessor() {
+	c.cores = runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(max(c.cores, c.loops()+1))
 }
 
 // raiseDescriptors lifts the limit on descriptors as far as it goes.

@@ -36,7 +36,9 @@ type Config struct {
 	// SocketBuffer is the kernel's memory for each direction of a connection, in
 	// bytes; 0: its own tuning.
 	SocketBuffer int
-	// Loops is the number of event loops; 0: one for each CPU that Go may use.
+	// Loops is the number of event loops; 0: one for each CPU that Go may use. With
+	// fewer loops than that (runtime.GOMAXPROCS) a loop under load keeps its
+	// processor while it waits, which is cheaper.
 	Loops int
 	// Routes is the routing table. Limits fills what its routes leave open.
 	Routes *websocket.Routes

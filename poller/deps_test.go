@@ -70,8 +70,8 @@ var few = []struct {
 	files    []string
 	why      string
 }{
-	{"github.com/panjf2000/gnet/v2/pkg/netpoll", []string{"poller/loop.go", "poller/listener.go"},
-		"loop.go turns on netpoll; listener.go puts descriptors in and takes listeners out"},
+	{"github.com/panjf2000/gnet/v2/pkg/netpoll", []string{"poller/loop.go", "poller/wait.go"},
+		"loop.go turns on netpoll; wait.go has it watch the interest list"},
 	{"github.com/panjf2000/gnet/v2/pkg/errors", []string{"poller/loop.go", "poller/drain.go"},
 		"its error is how a callback ends netpoll's Polling"},
 	{"unsafe", []string{"poller/socket_linux.go"},

@@ -37,6 +37,10 @@
 // finished. All deadlines of a loop are entries of one timing wheel, which turns
 // every 10 ms.
 //
+// A loop waits in gnet's netpoll. While it is brisk, and the runtime has more
+// processors than there are loops (GOMAXPROCS), it waits without giving up its
+// processor instead, which is cheaper.
+//
 // # What blocks, and what bounds it
 //
 // A handler must not block: every other connection of its loop would wait.

@@ -103,6 +103,7 @@ func (l *loop) StopTimer(t websocket.Timer) bool {
 // Go implements websocket.Loop.
 func (l *loop) Go(c *websocket.Conn, job func() func(*websocket.Conn) error) error {
 	h := l.Handle(c)
+	l.interest.handed = true
 	return l.srv.jobs.start(func() {
 		answer := run(job)
 		_ = l.mail.post(l, letter{kind: letterAnswer, to: h, f: answer})

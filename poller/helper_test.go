@@ -47,6 +47,9 @@ func start(t testing.TB, table map[string]websocket.Route, change func(*Config))
 	return s
 }
 
+// testLoops is how many loops a test's server has as a rule.
+const testLoops = 2
+
 // prepare is start without Run, for tests that change the Server before.
 func prepare(t testing.TB, table map[string]websocket.Route, change func(*Config)) *running {
 	t.Helper()
@@ -56,7 +59,7 @@ func prepare(t testing.TB, table map[string]websocket.Route, change func(*Config
 	}
 	log := new(logBuffer)
 	config := Default(routes)
-	config.Listen, config.Loops, config.Drain = []string{"127.0.0.1:0"}, 2, 0
+	config.Listen, config.Loops, config.Drain = []string{"127.0.0.1:0"}, testLoops, 0
 	config.Log = slog.New(slog.NewTextHandler(log, nil))
 	if change != nil {
 		change(&config)

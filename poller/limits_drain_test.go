@@ -143,9 +143,11 @@ func TestDrainWaitsForJobs(t *testing.T) {
 	c := s.dial("/")
 	c.write(append(masked(ws.OpText, []byte("taken"), true), masked(ws.OpText, []byte("not taken"), true)...))
 	receive(t, begun)
-	seen := s.tick()
 	s.stop()
-	eventually(t, "the drain over", func() bool { return s.tick() > seen+10 })
+	eventually(t, "the drain over", func() (over bool) {
+		s.onLoops(func(l *loop) { over = l.draining != 0 && l.tick > l.draining+10 })
+		return over
+	})
 	close(work)
 	c.wantText("taken")
 	c.wantClose(1001)

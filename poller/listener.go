@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 	"golang.org/x/sys/unix"
 
 	"echogate/poller/address"
@@ -161,7 +160,7 @@ func (ln *listener) userTimeout(d time.Duration) error {
 // triggered: what one wake-up leaves over brings the next.
 func (l *loop) serve(ln *listener) error {
 	l.listeners = append(l.listeners, ln)
-	return l.poll.AddRead(&netpoll.PollAttachment{FD: ln.fd}, false)
+	return l.watch(ln.fd, unix.EPOLLIN)
 }
 
 // accept takes a bounded number of connections.
@@ -219,7 +218,7 @@ func (l *loop) acceptFailed(ln *listener, errno syscall.Errno) {
 
 // pauseAccept takes a listener out of the poller for a while.
 func (l *loop) pauseAccept(ln *listener, d time.Duration) {
-	_ = l.poll.Delete(ln.fd)
+	l.unwatch(ln.fd)
 	l.arm()
 	ln.paused = l.after(d)
 }
@@ -246,7 +245,7 @@ func (l *loop) resumeAccept() {
 			l.srv.starved.Add(-1)
 			l.srv.relief.Store(false)
 		}
-		if err := l.poll.AddRead(&netpoll.PollAttachment{FD: ln.fd}, false); err != nil {
+		if err := l.watch(ln.fd, unix.EPOLLIN); err != nil {
 			l.srv.fail(fmt.Errorf("poller: listener %s: %w", ln.addr, err))
 		}
 	}
@@ -272,7 +271,7 @@ func (l *loop) adopt(fd int, verdict admission, from *listener) {
 	if from.Proxy {
 		l.work(fd, s).preface = true
 	}
-	if err := l.poll.AddReadWrite(&netpoll.PollAttachment{FD: fd}, true); err != nil {
+	if err := l.watch(fd, readWrite); err != nil {
 		l.stats.Refused[RefusedAccept]++
 		l.finish(fd, s, websocket.ErrReset)
 		return
@@ -308,7 +307,7 @@ func (l *loop) stopListening() {
 func (l *loop) leaveListeners() {
 	for _, ln := range l.listeners {
 		if ln.paused == 0 {
-			_ = l.poll.Delete(ln.fd)
+			l.unwatch(ln.fd)
 		}
 		l.srv.mu.Lock() // Sockets reads the number
 		_ = unix.Close(ln.fd)

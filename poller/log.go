@@ -124,24 +124,35 @@ func unprintable(r rune) bool { return !unicode.IsPrint(r) }
 // report logs what an operator must know of a connection's end. What clients do
 // wrong is their own, and shown at the level of debugging.
 func (l *loop) report(err error) {
-	var (
-		panicked *websocket.PanicError
-		refusal  *websocket.Refusal
-		end      websocket.CloseError
-		protocol ws.ProtocolError
-	)
-	switch {
-	case err == nil:
-	case errors.As(err, &panicked):
+	switch err.(type) {
+	case nil, websocket.CloseError, ws.ProtocolError:
+		return
+	}
+	if panicked, ok := errors.AsType[*websocket.PanicError](err); ok {
 		l.srv.note(logPanic, slog.LevelError, "handler panicked", "panic", text(panicked.Value), "route", l.conn.Pattern(), "stack", string(panicked.Stack))
-	case errors.As(err, &refusal) && refusal.Err != nil:
-		l.srv.note(logHandler, slog.LevelWarn, "handler failed", "err", text(refusal.Err))
-	case errors.As(err, &refusal):
-		if l.srv.log.Enabled(context.Background(), slog.LevelDebug) { // the address is a system call
-			l.srv.note(logRefused, slog.LevelDebug, "request refused", "status", refusal.Status, "reason", refusal.Label.String(), "addr", l.conn.Remote())
-		}
-	case errors.As(err, &end), errors.As(err, &protocol):
-	default:
+	} else if refusal, ok := errors.AsType[*websocket.Refusal](err); ok {
+		l.refused(refusal)
+	} else if !ordinary(err) {
 		l.srv.note(logHandler, slog.LevelWarn, "handler failed", "err", text(err), "route", l.conn.Pattern())
+	}
+}
+
+// ordinary reports whether an end is of those that clients and handlers agree on, or
+// the client's fault.
+func ordinary(err error) bool {
+	_, end := errors.AsType[websocket.CloseError](err)
+	_, protocol := errors.AsType[ws.ProtocolError](err)
+	return end || protocol
+}
+
+// refused logs a refusal: as the operator's when a handler failed, else as the
+// client's.
+func (l *loop) refused(r *websocket.Refusal) {
+	if r.Err != nil {
+		l.srv.note(logHandler, slog.LevelWarn, "handler failed", "err", text(r.Err))
+		return
+	}
+	if l.srv.log.Enabled(context.Background(), slog.LevelDebug) { // the address is a system call
+		l.srv.note(logRefused, slog.LevelDebug, "request refused", "status", r.Status, "reason", r.Label.String(), "addr", l.conn.Remote())
 	}
 }

@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"runtime"
 	"sync/atomic"
 	"syscall"
 
@@ -43,12 +44,13 @@ type loop struct {
 
 	// Immutable.
 	srv   *Server
-	poll  *netpoll.Poller
-	timer int // descriptor of the timerfd
-	wake  int // descriptor of the eventfd: mail, or a queue to go on with
+	poll  *netpoll.Poller // waits for interest
+	timer int             // descriptor of the timerfd
+	wake  int             // descriptor of the eventfd: mail, or a queue to go on with
 
 	// Owned by the loop.
 	owner
+	interest  interest
 	head      []byte // output of the read under way that leaves before Receive's
 	vec       vector
 	armed     bool   // the timer runs
@@ -93,6 +95,7 @@ type place struct {
 
 func newLoop(s *Server, i int) (*loop, error) {
 	l := &loop{srv: s, table: s.table, tag: uint16(i + 1), tick: s.now(), buf: make([]byte, readBuffer), busys: make([]*busy, 1), timer: -1, wake: -1}
+	l.interest.fd, l.interest.spare = -1, runtime.GOMAXPROCS(0) > s.conf().Loops
 	l.wheel.at, l.wheel.last = l.link, l.tick
 	l.pool.regions.keep = s.conf().kept()
 	l.conn, l.names = websocket.NewConn(l, s.routes), s.name(s.routes)
@@ -111,16 +114,22 @@ func (l *loop) open() (err error) {
 	if l.poll, err = netpoll.OpenPoller(); err != nil {
 		return err
 	}
+	if l.interest.fd, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return err
+	}
 	if l.wake, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
 		return err
 	}
 	if l.timer, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC); err != nil {
 		return err
 	}
-	if err = l.poll.AddRead(&netpoll.PollAttachment{FD: l.wake}, false); err != nil {
+	if err = l.watch(l.wake, unix.EPOLLIN); err != nil {
 		return err
 	}
-	return l.poll.AddRead(&netpoll.PollAttachment{FD: l.timer}, false)
+	if err = l.watch(l.timer, unix.EPOLLIN); err != nil {
+		return err
+	}
+	return l.listen()
 }
 
 // close gives back the loop's descriptors. Late mail is refused from here on.
@@ -131,7 +140,7 @@ func (l *loop) close() []letter {
 	if l.poll != nil {
 		_ = l.poll.Close()
 	}
-	for _, fd := range []int{l.timer, l.wake} {
+	for _, fd := range []int{l.timer, l.wake, l.interest.fd} {
 		if fd >= 0 {
 			_ = unix.Close(fd)
 		}
@@ -146,19 +155,19 @@ func (l *loop) run() error {
 	id := goroutine()
 	l.goroutine.Store(&id)
 	defer l.leave()
-	err := l.poll.Polling(l.event)
+	err := l.poll.Polling(l.awake)
 	if err == errors.ErrEngineShutdown {
 		return nil
 	}
 	return err
 }
 
-// event is netpoll's callback. What the great majority of events need, one read
-// and one write, is done right here: each Go frame above a system call costs.
-func (l *loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
+// event is one of the interest list. What the great majority of events need, one
+// read and one write, is done right here: each Go frame above a system call costs.
+func (l *loop) event(fd int, ev uint32) error {
 	s := l.table.at(fd)
 	if s == nil || !s.is(l) {
-		return l.special(fd, ev)
+		return l.special(fd)
 	}
 	if s.busy != 0 || ev != unix.EPOLLIN|unix.EPOLLOUT || s.ws.Held() {
 		l.unusual(fd, s, ev)
@@ -204,7 +213,7 @@ func (l *loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 
 // special is an event on what is no connection of this loop: the loop's own
 // descriptors, a listener, or a connection that ended earlier in this batch.
-func (l *loop) special(fd int, ev netpoll.IOEvent) error {
+func (l *loop) special(fd int) error {
 	switch fd {
 	case l.timer:
 		return l.tock()
@@ -237,7 +246,7 @@ const controlWindow = 10 * ticksPerSecond
 
 // unusual is an event of a connection with something unfinished, or one that
 // says more than readable.
-func (l *loop) unusual(fd int, s *slot, ev netpoll.IOEvent) {
+func (l *loop) unusual(fd int, s *slot, ev uint32) {
 	sure := ev&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) == 0
 	if ev&unix.EPOLLERR != 0 && s.ws.Held() { // reset: there is nobody to go on for
 		l.finish(fd, s, websocket.ErrReset)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ const asServer = "ECHOGATE_TEST_BE_THE_SERVER"
 
 // TestMain fails when the tests leave a goroutine or a descriptor behind.
 func TestMain(m *testing.M) {
+	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), testLoops+1)) // loops doze only beside a processor to spare
 	if os.Getenv(asServer) != "" {
 		os.Exit(serveProcess())
 	}

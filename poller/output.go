@@ -231,17 +231,14 @@ func (l *loop) drainOut(fd int, s *slot, b *busy) bool {
 
 // failed maps why the connection ends to how its transport ends.
 func (l *loop) failed(fd int, s *slot, err error) {
-	var (
-		end     websocket.CloseError
-		refusal *websocket.Refusal
-	)
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*websocket.Refusal](err); ok {
 		l.stats.Rejected[refusal.Label]++
 		l.stats.Statuses[statusOf(refusal.Status)]++
 	}
 	l.report(err)
 	how := finLinger
-	if errors.As(err, &end) && end.Peer {
+	end, _ := errors.AsType[websocket.CloseError](err)
+	if end.Peer {
 		how = finClose
 	}
 	if b := l.busyOf(s); b != nil && b.fin == finReset { // a handler called End, then failed

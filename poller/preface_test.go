@@ -134,7 +134,7 @@ func TestPrefaceReset(t *testing.T) {
 func TestPrefaceNothing(t *testing.T) {
 	l := still(t, func(c *Config) { prefaced(c); c.Loops = 1 })
 	c := connectTrusted(t, l)
-	if err := l.event(c.fd, unix.EPOLLIN|unix.EPOLLOUT, 0); err != nil {
+	if err := l.event(c.fd, unix.EPOLLIN|unix.EPOLLOUT); err != nil {
 		t.Fatal(err)
 	}
 	c.sends([]byte(request("/echo")))

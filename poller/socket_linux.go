@@ -2,6 +2,7 @@ package poller
 
 import (
 	"net/netip"
+	"os"
 	"strconv"
 	"syscall"
 	"unsafe"
@@ -90,6 +91,27 @@ func (v *vector) sendmsg(fd int, p, q []byte) (n int, errno syscall.Errno) {
 func accept(fd int) (nfd int, errno syscall.Errno) {
 	r, _, e := syscall.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), 0, 0, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
 	return int(r), e
+}
+
+// epollAdd puts fd in the interest list of the epoll instance ep. The events of
+// one say its number.
+func epollAdd(ep, fd int, events uint32) error {
+	ev := unix.EpollEvent{Events: events, Fd: int32(fd)}
+	_, _, e := syscall.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(ep), unix.EPOLL_CTL_ADD, uintptr(fd), uintptr(unsafe.Pointer(&ev)), 0, 0)
+	if e != 0 {
+		return os.NewSyscallError("epoll_ctl", e)
+	}
+	return nil
+}
+
+// epollWait waits for events for at most some ms, and returns how many there
+// are. It keeps the processor while it sleeps. A signal ends it: 0.
+func epollWait(ep int, events *[eventBatch]unix.EpollEvent, ms int) int {
+	n, _, e := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(ep), uintptr(unsafe.Pointer(events)), eventBatch, uintptr(ms), 0, 0)
+	if e != 0 {
+		return 0
+	}
+	return int(n)
 }
 
 // reset makes the close that follows send RST and drop what is unsent.

@@ -42,7 +42,7 @@ func TestCensus(t *testing.T) {
 		t.Errorf("a backlog of %d", b)
 	}
 	for len(c.receives()) > 0 {
-		_ = l.event(c.fd, unix.EPOLLOUT, 0)
+		_ = l.event(c.fd, unix.EPOLLOUT)
 	}
 	wantStates(t, l, "reading again", "/echo", [States]int{StateOpen: 1})
 	if b := l.snapshot().Backlog; b != 0 {
@@ -52,7 +52,7 @@ func TestCensus(t *testing.T) {
 	l.call(c.fd, c.slot, func(c *websocket.Conn) error { return c.Close(1000, "") })
 	wantStates(t, l, "closing behind its backlog", "/echo", [States]int{StateClosing: 1})
 	for len(c.receives()) > 0 {
-		_ = l.event(c.fd, unix.EPOLLOUT, 0)
+		_ = l.event(c.fd, unix.EPOLLOUT)
 	}
 	wantStates(t, l, "closing still", "/echo", [States]int{StateClosing: 1})
 	l.cut(c.fd, c.slot, websocket.ErrReset)

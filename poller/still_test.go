@@ -70,7 +70,7 @@ func (c stillConn) sends(b []byte) {
 	if n, err := unix.Write(c.peer, b); n != len(b) || err != nil {
 		c.t.Fatalf("wrote %d of %d bytes: %v", n, len(b), err)
 	}
-	if err := c.l.event(c.fd, unix.EPOLLIN|unix.EPOLLOUT, 0); err != nil {
+	if err := c.l.event(c.fd, unix.EPOLLIN|unix.EPOLLOUT); err != nil {
 		c.t.Fatal(err)
 	}
 }

@@ -223,7 +223,7 @@ func TestTLSLongMessage(t *testing.T) {
 			c.settle()
 			for c.is(l) && c.l.busyOf(c.slot).out != nil { // the socket was full
 				c.in = append(c.in, c.receives()...)
-				if err := l.event(c.fd, unix.EPOLLOUT, 0); err != nil {
+				if err := l.event(c.fd, unix.EPOLLOUT); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -254,7 +254,7 @@ func TestTLSBacklogKeepsOrder(t *testing.T) {
 	c.in = append(c.in, c.receives()...)
 	send([]byte("short"))
 	for l.behind(c.slot) {
-		if err := l.event(c.fd, unix.EPOLLOUT, 0); err != nil {
+		if err := l.event(c.fd, unix.EPOLLOUT); err != nil {
 			t.Fatal(err)
 		}
 		c.in = append(c.in, c.receives()...)

@@ -60,6 +60,7 @@ func (l *loop) step(t *session, to websocket.Handle) {
 	t.running, t.in = true, bytes.Clone(t.raw) // the pool's memory may end with the loop, before the step does
 	l.Free(t.raw)
 	t.raw = nil
+	l.interest.handed = true
 	_ = l.srv.steps.start(func() { // it is closed when the loops have ended
 		t.step()
 		if l.mail.post(l, letter{kind: letterStepped, to: to, session: t}) != nil {

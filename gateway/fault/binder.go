@@ -21,7 +21,11 @@ func (b *Binder) Bind(r websocket.Route, own []string) websocket.Route {
 	inner := r.Upgrade
 	own = slices.Clone(own)
 	r.Upgrade = func(c *websocket.Conn, q *websocket.Request) error {
-		s, err := Parse(q.Queries, own)
+		var s Spec
+		var err error
+		if queried(q) {
+			s, err = Parse(q.Queries, own)
+		}
 		switch {
 		case err != nil:
 			return websocket.Refuse(400, err.Error())
@@ -35,6 +39,15 @@ func (b *Binder) Bind(r websocket.Route, own []string) websocket.Route {
 		return nil
 	}
 	return r
+}
+
+// queried reports whether a request has a query. To read one takes memory, which
+// those without need not pay.
+func queried(q *websocket.Request) bool {
+	for range q.Queries {
+		return true
+	}
+	return false
 }
 
 // upgrade is Upgrade for a request with faults.

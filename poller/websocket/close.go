@@ -115,17 +115,14 @@ func (e *PanicError) Error() string { return fmt.Sprintf("websocket: handler pan
 
 // closeFor is the one place where an error becomes a close frame.
 func closeFor(err error) CloseError {
-	var (
-		end      CloseError
-		protocol ws.ProtocolError
-		panicked *PanicError
-	)
-	switch {
-	case errors.As(err, &end) && (end.Cause != CauseHandler || end.Code == 0 || ValidCode(end.Code)):
+	end, ok := errors.AsType[CloseError](err)
+	if ok && (end.Cause != CauseHandler || end.Code == 0 || ValidCode(end.Code)) {
 		return end
-	case errors.As(err, &protocol):
+	}
+	if protocol, ok := errors.AsType[ws.ProtocolError](err); ok {
 		return CloseError{Code: ws.StatusProtocolError, Reason: string(protocol), Cause: CauseProtocol}
-	case errors.As(err, &panicked):
+	}
+	if _, ok := errors.AsType[*PanicError](err); ok {
 		return CloseError{Code: ws.StatusInternalServerError, Cause: CausePanic}
 	}
 	return CloseError{Code: ws.StatusInternalServerError, Cause: CauseHandlerError}

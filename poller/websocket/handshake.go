@@ -234,8 +234,7 @@ func (c *Conn) RefusePreface() error {
 
 // refusalOf is what a handler's error means to the client.
 func refusalOf(err error) *Refusal {
-	var f *Refusal
-	if errors.As(err, &f) && refuses(f.Status) {
+	if f, ok := errors.AsType[*Refusal](err); ok && refuses(f.Status) {
 		return f
 	}
 	return &Refusal{Status: 500, Text: "the handler failed", Label: RejectHandler, Err: err}

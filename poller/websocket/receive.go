@@ -130,11 +130,11 @@ func (c *Conn) fail(err error) (ended error) {
 // handled maps what a handler returned: a CloseError of its own begins a close
 // handshake, anything else fails the connection.
 func (c *Conn) handled(err error) error {
-	var e CloseError
 	if err == nil {
 		return nil
 	}
-	if !errors.As(err, &e) || e.Cause != CauseHandler || e.Peer {
+	e, ok := errors.AsType[CloseError](err)
+	if !ok || e.Cause != CauseHandler || e.Peer {
 		return err
 	}
 	if !c.st.Open() {

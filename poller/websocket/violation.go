@@ -45,8 +45,8 @@ func violationOf(err error, e CloseError) (v Violation, ok bool) {
 	case ErrDeflate:
 		return ViolationDeflate, true
 	}
-	var protocol ws.ProtocolError
-	if e.Cause != CauseProtocol || !errors.As(err, &protocol) {
+	protocol, ok := errors.AsType[ws.ProtocolError](err)
+	if e.Cause != CauseProtocol || !ok {
 		return 0, false
 	}
 	switch protocol {

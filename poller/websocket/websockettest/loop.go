@@ -234,8 +234,7 @@ func (s *Server) rest(c *Client, err error) {
 	}
 	switch {
 	case err != nil:
-		var end websocket.CloseError
-		_ = errors.As(err, &end)
+		end, _ := errors.AsType[websocket.CloseError](err)
 		c.err = err
 		s.finish(c, end)
 	case c.fin:
