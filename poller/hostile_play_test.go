@@ -251,13 +251,16 @@ func playUnread(p *process, n int) {
 		_ = c.SetWriteBuffer(64 << 10)
 		clients = append(clients, c)
 	}
-	p.all(clients, func(_ int, c *client) error {
-		if taken := c.stuff(flood); taken == len(flood) {
-			return errors.New("all that who reads nothing sent was taken")
-		}
-		return nil
+	taken := make([]int, n)
+	eventually(p.t, "all paused", func() bool { // who is late to take more has not paused
+		p.all(clients, func(i int, c *client) error {
+			if taken[i] += c.stuff(flood[taken[i]:]); taken[i] == len(flood) {
+				return errors.New("all that who reads nothing sent was taken")
+			}
+			return nil
+		})
+		return p.tell("stats").Stats.Paused == n
 	})
-	p.until("all paused", func(s *Stats) bool { return s.Paused == n })
 	p.dial(1, "/echo")[0].echo("bystander")
 	leave(clients)
 }

@@ -22,6 +22,10 @@ type letter struct {
 	session *session  // stepped
 }
 
+// letterSize is at least what a letter takes beside its payload: a flood of empty
+// messages has its bound, too.
+const letterSize = 128
+
 type letterKind uint8
 
 const (
@@ -106,7 +110,7 @@ func (l *loop) deliverTo(x letter) {
 	alive := s.is(l) && s.generation() == x.to.Gen && !s.ws.Ended()
 	switch x.kind {
 	case letterSend:
-		l.srv.posted.Add(int64(-len(x.payload)))
+		l.srv.posted.Add(int64(-letterSize - len(x.payload)))
 		if !alive {
 			l.stats.SendsRefused++
 			return

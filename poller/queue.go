@@ -46,8 +46,5 @@ func (l *loop) woken() error {
 		}
 		l.read(p.fd, s, false)
 	}
-	if len(l.queue) > 0 {
-		l.ring()
-	}
-	return nil
+	return nil // who has to wait again has rung
 }

@@ -228,14 +228,14 @@ func (c *Conn) Flush() error { return c.loop.Flush(c) }
 // Code 0 sends one without a body. It does nothing on a connection that is
 // closing already, and fails for a code that must not travel (RFC 6455 §7.4).
 func (c *Conn) Close(code ws.StatusCode, reason string) error {
-	if code != 0 && !ValidCode(code) {
-		return fmt.Errorf("websocket: close code %d must not be sent", code)
-	}
 	return c.Shut(CloseError{Code: code, Reason: reason})
 }
 
 // Shut is Close for e; the connection is counted under its Cause.
 func (c *Conn) Shut(e CloseError) error {
+	if e.Code != 0 && !ValidCode(e.Code) {
+		return fmt.Errorf("websocket: close code %d must not be sent", e.Code)
+	}
 	if !c.st.Open() {
 		return ErrGone
 	}
