@@ -39,9 +39,12 @@ const (
 	finHalf       // shutdown, discard until the peer's FIN, for longer
 )
 
-// idle reports whether nothing is unfinished.
-func (b *busy) idle() bool {
-	return b.tls == nil && !b.queued && !b.pending && !b.preface && b.in == nil && b.out == nil && b.fin == finNone && b.until == 0 && b.timers == 0 && b.work.Empty()
+// idle reports whether nothing is unfinished: a session of TLS never is.
+func (b *busy) idle() bool { return b.tls == nil && b.rests() }
+
+// rests is idle but for the session.
+func (b *busy) rests() bool {
+	return !b.queued && !b.pending && !b.preface && b.in == nil && b.out == nil && b.fin == finNone && b.until == 0 && b.timers == 0 && b.work.Empty()
 }
 
 // busyOf returns the connection's working state, nil when it has none.

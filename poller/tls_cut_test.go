@@ -72,6 +72,7 @@ func (c *stillTLS) settle() {
 		if err := c.l.woken(); err != nil {
 			c.t.Fatal(err)
 		}
+		c.l.takeTurns()
 	}
 }
 

@@ -110,7 +110,7 @@ func TestTLSEchoAllocations(t *testing.T) {
 					t.Fatal(err)
 				}
 				records = records[1:]
-				if err := l.event(c.fd, unix.EPOLLIN|unix.EPOLLOUT, 0); err != nil {
+				if err := l.event(c.fd, unix.EPOLLIN|unix.EPOLLOUT); err != nil {
 					t.Fatal(err)
 				}
 				if n, err := unix.Read(c.peer, got); n < size || err != nil {

@@ -36,6 +36,7 @@ type Conn struct {
 	lent      []byte // what the Loop lent for out, which may have outgrown it
 	current   []byte // memory of the message that is being delivered
 	unhooked  bool   // a hook of the Route runs: none runs for what it does
+	inflated  int    // bytes that the messages of this Receive came to that were compressed
 
 	// Of the loop.
 	loop     Loop
