@@ -1,16 +1,10 @@
 package poller
 
 import (
-	"math/rand/v2"
-	"time"
-
 	"github.com/panjf2000/gnet/v2/pkg/errors"
 
 	"echogate/poller/websocket"
 )
-
-// This file is how connections are sent away: all of them when the server stops, or
-// a share of them while it goes on.
 
 // slice is how many descriptors a loop looks at before it goes on with events.
 const slice = 1 << 14
@@ -60,46 +54,4 @@ func (l *loop) stopped() error {
 		return errors.ErrEngineShutdown
 	}
 	return nil
-}
-
-// Drain sends away a share, from 0 to 1, of the connections that are open, to move
-// load to other servers: each at a random moment within over, with
-// Config.DrainCode. New connections are accepted meanwhile. It does not wait.
-func (s *Server) Drain(share float64, over time.Duration) {
-	s.each(func(l *loop) { l.drainShare(0, share, over) })
-}
-
-// drainShare draws from the connections from descriptor fd on, one slice at a
-// time.
-func (l *loop) drainShare(fd int, share float64, over time.Duration) {
-	top := l.table.top()
-	for end := min(fd+slice, top); fd < end; fd++ {
-		if s := l.table.at(fd); s != nil && s.is(l) && s.ws.Open() && rand.Float64() < share {
-			l.newTimer(fd, s, time.Duration(rand.Float64()*float64(over)), l.sendAway)
-		}
-	}
-	if fd < top {
-		_ = l.mail.post(l, letter{kind: letterTask, task: func() { l.drainShare(fd, share, over) }})
-	}
-}
-
-// jobLook is how often the end of a job is looked for.
-const jobLook = 100 * time.Millisecond
-
-// sendAway is for the connections drawn. A message whose job is under way has been
-// taken: its answer leaves before.
-func (l *loop) sendAway(c *websocket.Conn) error {
-	if c.State().Working() {
-		c.After(jobLook, l.sendAway)
-		return nil
-	}
-	return l.farewell()(c)
-}
-
-// farewell is how connections are sent away.
-func (l *loop) farewell() func(*websocket.Conn) error {
-	if l.srv.conf().DrainCode == websocket.ErrRestart.Code {
-		return restart
-	}
-	return goAway
 }

@@ -355,3 +355,56 @@ func TestTicksWrap(t *testing.T) {
 		t.Errorf("ended after %v and %d pings, era %d, want about 5s, a ping each second, era 1", took, pings, l.era)
 	}
 }
+
+// TestReadsAfterABacklog: for 10 s after a backlog a read takes little, for that
+// may become one as well (limits.md C1).
+func TestReadsAfterABacklog(t *testing.T) {
+	l := still(t, limited(func(c *Config) { c.Limits.HighWater = -1 }))
+	c := open(t, l)
+	reads := func(want int) {
+		t.Helper()
+		if got := l.limit(c.slot, l.busyOf(c.slot)); got != want {
+			t.Errorf("the next read takes %d bytes at most, want %d", got, want)
+		}
+	}
+	reads(readBuffer - keptMax)
+	l.call(c.fd, c.slot, func(c *websocket.Conn) error { return c.Send(ws.OpBinary, make([]byte, 1<<20)) })
+	reads(readBacklog)
+	for b := l.busyOf(c.slot); b != nil && len(b.out) > 0; {
+		c.receives()
+		if err := l.event(c.fd, unix.EPOLLOUT); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reads(readBacklog)
+	for range 11 {
+		reads(readBacklog)
+		later(t, l, time.Second-tickTime)
+	}
+	reads(readBuffer - keptMax)
+}
+
+// TestControlBudget: the budget of control frames is one of 10 s, however many
+// reads bring them, and there is a new one for the next 10 s (limits.md B6).
+func TestControlBudget(t *testing.T) {
+	const most = 5
+	l := still(t, limited(func(c *Config) { c.Limits.MaxControlRate = most }))
+	c := open(t, l)
+	pings := func(n int) {
+		for range n {
+			c.sends(ws.MustCompileFrame(ws.MaskFrame(ws.NewPingFrame(nil))))
+			later(t, l, tickTime)
+		}
+	}
+	pongs := slices.Repeat([]ws.OpCode{ws.OpPong}, most)
+	for range 3 {
+		pings(most)
+		c.want("all that the budget has", pongs...)
+		later(t, l, time.Duration(controlWindow)*tickTime)
+	}
+	pings(most + 1)
+	end := c.want("one more", append(pongs, ws.OpClose)...)[most]
+	if code, _ := ws.ParseCloseFrameData(end.Payload); code != ws.StatusPolicyViolation {
+		t.Errorf("closed with %d, want 1008", code)
+	}
+}
