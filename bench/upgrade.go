@@ -105,15 +105,16 @@ func checkAnswer(head []byte, r *request, key [24]byte) error {
 			return fmt.Errorf("upgrade answered with what was not offered: %.80q", line)
 		}
 	}
-	switch {
-	case !upgrade:
-		return fmt.Errorf("upgrade answered without Upgrade: websocket")
-	case !connection:
-		return fmt.Errorf("upgrade answered without Connection: Upgrade")
-	case !accepted:
-		return fmt.Errorf("upgrade answered without the right Sec-WebSocket-Accept")
-	case r.Extensions != "" && !agreed:
-		return fmt.Errorf("upgrade answered without permessage-deflate")
+	for _, need := range []struct {
+		met  bool
+		what string
+	}{
+		{upgrade, "Upgrade: websocket"}, {connection, "Connection: Upgrade"}, {accepted, "the right Sec-WebSocket-Accept"},
+		{agreed || r.Extensions == "", "permessage-deflate"},
+	} {
+		if !need.met {
+			return fmt.Errorf("upgrade answered without %s", need.what)
+		}
 	}
 	return nil
 }
