@@ -25,7 +25,7 @@ type stage struct {
 
 // newStage starts the server.
 func newStage(ctx context.Context, command string, n int) (*stage, error) {
-	command, urls, err := withPort(command, []string{"ws://127.0.0.1:" + portPlace + "/echo"})
+	command, urls, err := withPort(command, []string{scheme(command) + "://127.0.0.1:" + portPlace + "/echo"})
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (s *stage) bystanders(d time.Duration) *measurement {
 	return &measurement{
 		load: load{
 			Mode: modeEcho, Servers: []server{s.server}, Size: bystanderSize, Duration: d, Timeout: clientPatience,
-			Connections: bystanderCount, InFlight: bystanderCount, Pipeline: 1, Messages: -1,
+			Connections: bystanderCount, InFlight: bystanderCount, Pipeline: 1, Messages: -1, Insecure: true,
 		},
 		procs: 1, interval: bystanderEvery, show: func(Live) {},
 	}

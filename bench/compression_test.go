@@ -162,6 +162,26 @@ func TestEchoCompressed(t *testing.T) {
 	}
 }
 
+// The other modes in which messages may be compressed.
+func TestModesCompressed(t *testing.T) {
+	s := startServer(t, func(c net.Conn, _ int64, f ws.Frame) error {
+		p, err := wsflate.DecompressFrame(f)
+		if err != nil {
+			return err
+		}
+		if p, err = wsflate.CompressFrame(ws.NewFrame(p.Header.OpCode, true, p.Payload)); err != nil {
+			return err
+		}
+		return ws.WriteFrame(c, p)
+	}, compressed)
+	for mode, args := range map[string][]string{"rate": {"--rate", "300"}, "idle": {"--probes", "100"}} {
+		r := result(t, append([]string{mode, "-c", "3", "-d", "300ms", "--size", "1KiB", "--compression", s.url()}, args...)...)
+		if r.Count < 3 || r.Errors != 0 || r.Lost != 0 {
+			t.Errorf("%s: got %d messages, %d errors, %d lost; notes: %q", mode, r.Count, r.Errors, r.Lost, r.Notes)
+		}
+	}
+}
+
 // A server that does not agree is not measured as if it had.
 func TestEchoNotCompressed(t *testing.T) {
 	s := startServer(t, echo)

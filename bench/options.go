@@ -77,22 +77,28 @@ type runFlags struct {
 	given map[string]bool // the flags on the command line, by name: the others have their defaults
 }
 
+// packingFlags are those of the modes whose messages may be compressed.
+type packingFlags struct {
+	Compression bool `help:"Compress with permessage-deflate, without context takeover: one message, of JSON unless --payload says which, again and again. The gateway has it on /deflate."`
+}
+
 type echoCommand struct {
 	runFlags
 	Pipeline int `default:"1" placeholder:"N" help:"Messages under way on one connection."`
 	Messages int `short:"n" placeholder:"N" help:"Stop after so many messages, however long that takes, or when -d is over, if it is given."`
-
-	Compression bool `help:"Compress with permessage-deflate, without context takeover: one message, of JSON unless --payload says which, again and again. The gateway has it on /deflate."`
+	packingFlags
 }
 
 type rateCommand struct {
 	runFlags
 	Rate Number `required:"" placeholder:"N" help:"Messages a second, over all connections."`
+	packingFlags
 }
 
 type idleCommand struct {
 	runFlags
 	Probes *Number `placeholder:"N" help:"Probes a second, over all connections. Without it one for every hundred of them."`
+	packingFlags
 }
 
 type stormCommand struct {
@@ -162,13 +168,13 @@ const unbounded = time.Duration(math.MaxInt64)
 
 func (c *rateCommand) load() load {
 	d := c.loadFlags.load(modeRate)
-	d.Rate = float64(c.Rate)
+	d.Rate, d.Compression = float64(c.Rate), c.Compression
 	return d
 }
 
 func (c *idleCommand) load() load {
 	d := c.loadFlags.load(modeIdle)
-	d.Probes = probes(c.Probes, c.Connections)
+	d.Probes, d.Compression = probes(c.Probes, c.Connections), c.Compression
 	return d
 }
 

@@ -27,6 +27,8 @@ func TestMain(m *testing.M) {
 	case os.Getenv(asProgram) == "":
 	case len(os.Args) == 3 && os.Args[1] == "--listen":
 		beServer(os.Args[2], echo)
+	case len(os.Args) == 7 && os.Args[1] == "--tls-cert":
+		beSecure(os.Args[6], os.Args[2], os.Args[4])
 	case len(os.Args) == 3 && os.Args[1] == "--leak":
 		beServer("127.0.0.1:"+os.Args[2], leak)
 	case len(os.Args) == 3 && os.Args[1] == "--stubborn":

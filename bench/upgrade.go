@@ -78,7 +78,7 @@ func checkAnswer(head []byte, r *request, key [24]byte) error {
 	if status, reason, _ := bytes.Cut(line, []byte("101")); string(status) != "HTTP/1.1 " || len(reason) > 0 && reason[0] != ' ' {
 		return refusal(line, rest)
 	}
-	var a answer
+	var a agreement
 	for len(rest) > 0 {
 		line, rest, _ = bytes.Cut(rest, []byte("\r\n"))
 		name, value, ok := bytes.Cut(line, []byte(":"))
@@ -92,11 +92,11 @@ func checkAnswer(head []byte, r *request, key [24]byte) error {
 	return a.check(r)
 }
 
-// answer is what the headers of an answer have said so far.
-type answer struct{ upgrade, connection, accepted, agreed, chosen bool }
+// agreement is what the headers of an answer have said so far.
+type agreement struct{ upgrade, connection, accepted, agreed, chosen bool }
 
 // take takes a header.
-func (a *answer) take(name, value []byte, r *request, key [24]byte) error {
+func (a *agreement) take(name, value []byte, r *request, key [24]byte) error {
 	switch {
 	case is(name, "Upgrade"):
 		a.upgrade = is(value, "websocket")
@@ -117,7 +117,7 @@ func (a *answer) take(name, value []byte, r *request, key [24]byte) error {
 }
 
 // check says what the headers lack.
-func (a *answer) check(r *request) error {
+func (a *agreement) check(r *request) error {
 	switch {
 	case !a.upgrade:
 		return fmt.Errorf("upgrade answered without Upgrade: websocket")

@@ -138,6 +138,17 @@ func TestSlow(t *testing.T) {
 	if got := c.Frames(); got != `pong "end"` {
 		t.Errorf("after 60 s: got %q", got)
 	}
+	c = s.Dial("/slow?rate=1000")
+	c.Send(ws.OpBinary, strings.Repeat("x", 49_992)) // 50,000 bytes at once
+	c.Send(ws.OpPing, "end")
+	s.Advance(49 * time.Second)
+	if got := c.Frames(); got != "" {
+		t.Errorf("after 49 s: got %s", got)
+	}
+	s.Advance(2 * time.Second)
+	if got := c.Frames(); got != `pong "end"` {
+		t.Errorf("after 51 s: got %q", got)
+	}
 	for _, bad := range []string{"0", "-1", "x", "1000000001", ""} {
 		if r := s.Dial("/slow?rate=" + bad).Response(); r.StatusCode != 400 {
 			t.Errorf("rate %q: got status %d", bad, r.StatusCode)

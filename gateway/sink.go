@@ -20,9 +20,6 @@ func discard(*websocket.Conn, ws.OpCode, []byte) error { return nil }
 // sends 1 MiB has most of it in bufferedAmount for half a minute.
 const slowRate = 16 << 10
 
-// slowPause is how long /slow may stop reading at a time.
-const slowPause = 10 * time.Second
-
 var slowParams = []parameter{
 	{Name: "rate", Accepts: "1 to 1000000000", Default: strconv.Itoa(slowRate), About: "bytes read in a second"},
 }
@@ -36,13 +33,12 @@ func readSlowly(c *websocket.Conn, r *websocket.Request) error {
 	}
 	own := *c.Route()
 	own.Wire = func(c *websocket.Conn, b []byte) (int, error) {
-		n := min(len(b), rate*int(slowPause/time.Second))
 		c.Pause()
-		c.After(time.Duration(n)*time.Second/time.Duration(rate), func(c *websocket.Conn) error {
+		c.After(time.Duration(len(b))*time.Second/time.Duration(rate), func(c *websocket.Conn) error {
 			c.Resume()
 			return nil
 		})
-		return n, nil
+		return len(b), nil
 	}
 	c.Use(&own)
 	return nil

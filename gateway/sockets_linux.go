@@ -104,11 +104,12 @@ func adopt(fd int) (net.Listener, error) {
 	return net.FileListener(f)
 }
 
-// sameAddress reports whether a socket listens on a configured address.
+// sameAddress reports whether a socket listens on a configured address. A port
+// of 0 is the kernel's choice: it has made it, and a take-over keeps it.
 func sameAddress(have net.Addr, text string) bool {
 	want, err := adminAddress(text)
 	tcp, ok := have.(*net.TCPAddr)
-	if err != nil || !ok || tcp.Port != int(want.TCP.Port()) {
+	if err != nil || !ok || tcp.Port != int(want.TCP.Port()) && !want.Free() {
 		return false
 	}
 	if everywhere(want) {

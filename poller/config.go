@@ -27,7 +27,8 @@ type Config struct {
 	// address behind it.
 	Listen []string
 	// Inherited are descriptors of sockets that listen already. One whose
-	// address Listen names takes its place; without Listen all are served;
+	// address Listen names takes its place, one that could be a free port's the
+	// place of that, so that the port is kept; without Listen all are served;
 	// others are closed with a log line. The Server owns them from New on.
 	Inherited []int
 	// Made are those of Inherited that are unix sockets of a server before this

@@ -92,7 +92,7 @@ func (l *loop) next(fd int, s *slot) nearest {
 	case b != nil && b.until != 0:
 		n.add(b.until, closeOver)
 	case !s.ws.Upgraded() && !s.ws.Ended() && !s.ws.Held(): // held: Conn.Wait has its whole request
-		if d := l.requestTime(s); d > 0 {
+		if d := l.requestTime(s, b); d > 0 {
 			n.add(s.opened+ticks(d), handshakeOver)
 		}
 	}
@@ -123,9 +123,13 @@ func (l *loop) leaves(fd int, s *slot) uint32 {
 }
 
 // requestTime is how long the connection may take for a whole request: from
-// accept, or from a later request's first byte; or to begin that one.
-func (l *loop) requestTime(s *slot) time.Duration {
-	if s.ws.Served() {
+// accept, or from a later request's first byte; or to begin that one, which nobody
+// has to while the answer to the last is on its way.
+func (l *loop) requestTime(s *slot, b *busy) time.Duration {
+	switch {
+	case s.ws.Served() && b != nil && len(b.out) > 0:
+		return 0
+	case s.ws.Served():
 		return l.srv.conf().HTTPIdle
 	}
 	return l.srv.conf().HandshakeTimeout
@@ -175,9 +179,9 @@ func (l *loop) schedule(fd int, s *slot) {
 func (l *loop) tock() error {
 	var count [8]byte
 	_, _ = unix.Read(l.timer, count[:])
-	now := l.srv.now()
 	was := l.tick
-	l.tick = now
+	l.look()
+	now := l.tick
 	l.beat.Store(now)
 	l.stats.lag(now - was)
 	l.stats.use.look(time.Since(l.srv.start))
@@ -340,11 +344,17 @@ func (l *loop) drainOne(fd int, s *slot) {
 func (l *loop) arm() {
 	if !l.armed {
 		l.armed = true
-		l.tick = l.srv.now()
+		l.look()
 		l.beat.Store(l.tick)
 		l.wheel.last = l.tick
 		l.setTimer(tickTime)
 	}
+}
+
+// look reads the clock.
+func (l *loop) look() {
+	age := l.srv.age()
+	l.tick, l.era = uint32(age), uint32(age>>32)
 }
 
 func (l *loop) sleep() {

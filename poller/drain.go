@@ -16,7 +16,7 @@ func (l *loop) beginDrain() {
 		return
 	}
 	l.arm()
-	l.draining, l.sweep = l.tick, 0
+	l.draining, l.sweep = max(l.tick, 1), 0
 	l.stopListening()
 	l.sweepDrain()
 }

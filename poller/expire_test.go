@@ -253,3 +253,116 @@ func TestTinyFramesMakeShortTurns(t *testing.T) {
 		}
 	}
 }
+
+// TestPageOutlastsHTTPIdle: a client that is slow to take a page is not one that
+// waits between two requests: that time begins when the page has left.
+func TestPageOutlastsHTTPIdle(t *testing.T) {
+	body := bytes.Repeat([]byte("page"), 1<<19)
+	l := still(t, limited(func(c *Config) {
+		c.HTTPIdle = 300 * time.Millisecond
+		c.Routes = compiled(t, map[string]websocket.Route{"/": {HTTP: func(w *websocket.Response, _ *websocket.Request) error {
+			w.Body = body
+			return nil
+		}}})
+	}))
+	c := connect(t, l)
+	c.sends([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+	got := 0
+	for range 3 {
+		later(t, l, 200*time.Millisecond)
+		got += len(c.receives())
+		_ = l.event(c.fd, unix.EPOLLOUT)
+	}
+	for c.is(l) && l.busyOf(c.slot).out != nil {
+		got += len(c.receives())
+		_ = l.event(c.fd, unix.EPOLLOUT)
+	}
+	if got += len(c.receives()); got < len(body) || !c.is(l) {
+		t.Fatalf("got %d bytes, want those of the page, %d, and a connection", got, len(body))
+	}
+	later(t, l, 200*time.Millisecond)
+	if !c.is(l) {
+		t.Error("ended before its time between two requests was over")
+	}
+	later(t, l, 200*time.Millisecond)
+	if c.is(l) || l.stats.Timeouts[TimeoutHTTPIdle] != 1 {
+		t.Errorf("it lives on after that time; timeouts %v", l.stats.Timeouts)
+	}
+}
+
+// TestTicksWrap: after 497 days ticks begin anew. Deadlines and the clock that
+// handlers see go on.
+func TestTicksWrap(t *testing.T) {
+	l := still(t, limited(func(c *Config) { c.Limits.PingInterval, c.Limits.MessageTimeout = time.Second, 5*time.Second }))
+	l.srv.start = time.Now().Add(2*time.Second - 1<<32*tickTime)
+	c := open(t, l)
+	c.sends(masked(ws.OpText, []byte("begun"), false))
+	began, pings := l.Now(), 0
+	for last := began; c.ws.Open(); last = l.Now() {
+		later(t, l, 500*time.Millisecond)
+		if l.Now() <= last {
+			t.Fatalf("the clock went from %v to %v", last, l.Now())
+		}
+		for _, f := range c.frames() {
+			if f.Header.OpCode == ws.OpPing {
+				pings++
+			}
+		}
+	}
+	if took := l.Now() - began; took < 5*time.Second || took > 6*time.Second || pings < 3 || l.era != 1 {
+		t.Errorf("ended after %v and %d pings, era %d, want about 5s, a ping each second, era 1", took, pings, l.era)
+	}
+}
+
+// TestReadsAfterABacklog: for 10 s after a backlog a read takes little, for that
+// may become one as well (limits.md C1).
+func TestReadsAfterABacklog(t *testing.T) {
+	l := still(t, limited(func(c *Config) { c.Limits.HighWater = -1 }))
+	c := open(t, l)
+	reads := func(want int) {
+		t.Helper()
+		if got := l.limit(c.slot, l.busyOf(c.slot)); got != want {
+			t.Errorf("the next read takes %d bytes at most, want %d", got, want)
+		}
+	}
+	reads(readBuffer - keptMax)
+	l.call(c.fd, c.slot, func(c *websocket.Conn) error { return c.Send(ws.OpBinary, make([]byte, 1<<20)) })
+	reads(readBacklog)
+	for b := l.busyOf(c.slot); b != nil && len(b.out) > 0; {
+		c.receives()
+		if err := l.event(c.fd, unix.EPOLLOUT); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reads(readBacklog)
+	for range 11 {
+		reads(readBacklog)
+		later(t, l, time.Second-tickTime)
+	}
+	reads(readBuffer - keptMax)
+}
+
+// TestControlBudget: the budget of control frames is one of 10 s, however many
+// reads bring them, and there is a new one for the next 10 s (limits.md B6).
+func TestControlBudget(t *testing.T) {
+	const most = 5
+	l := still(t, limited(func(c *Config) { c.Limits.MaxControlRate = most }))
+	c := open(t, l)
+	pings := func(n int) {
+		for range n {
+			c.sends(ws.MustCompileFrame(ws.MaskFrame(ws.NewPingFrame(nil))))
+			later(t, l, tickTime)
+		}
+	}
+	pongs := slices.Repeat([]ws.OpCode{ws.OpPong}, most)
+	for range 3 {
+		pings(most)
+		c.want("all that the budget has", pongs...)
+		later(t, l, time.Duration(controlWindow)*tickTime)
+	}
+	pings(most + 1)
+	end := c.want("one more", append(pongs, ws.OpClose)...)[most]
+	if code, _ := ws.ParseCloseFrameData(end.Payload); code != ws.StatusPolicyViolation {
+		t.Errorf("closed with %d, want 1008", code)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/gobwas/ws"
+	"golang.org/x/sys/unix"
 
 	"echogate/poller/websocket"
 )
@@ -21,6 +22,10 @@ type letter struct {
 	from    *listener // adopt
 	session *session  // stepped
 }
+
+// letterSize is at least what a letter takes beside its payload: a flood of empty
+// messages has its bound, too.
+const letterSize = 128
 
 type letterKind uint8
 
@@ -54,6 +59,24 @@ func (m *mailbox) post(l *loop, x letter) error {
 		l.ring()
 	}
 	return nil
+}
+
+// ring makes the eventfd readable: the loop comes to its mail after the events
+// that wait.
+func (l *loop) ring() {
+	one := [8]byte{1}
+	for {
+		if _, err := unix.Write(l.wake, one[:]); err != unix.EINTR {
+			return // EAGAIN: it is as full as can be, and readable
+		}
+	}
+}
+
+// woken takes the mail.
+func (l *loop) woken() error {
+	var count [8]byte
+	_, _ = unix.Read(l.wake, count[:])
+	return l.deliver()
 }
 
 func (m *mailbox) take() []letter {
@@ -106,7 +129,7 @@ func (l *loop) deliverTo(x letter) {
 	alive := s.is(l) && s.generation() == x.to.Gen && !s.ws.Ended()
 	switch x.kind {
 	case letterSend:
-		l.srv.posted.Add(int64(-len(x.payload)))
+		l.srv.posted.Add(int64(-letterSize - len(x.payload)))
 		if !alive {
 			l.stats.SendsRefused++
 			return

@@ -36,6 +36,7 @@ type Conn struct {
 	lent      []byte // what the Loop lent for out, which may have outgrown it
 	current   []byte // memory of the message that is being delivered
 	unhooked  bool   // a hook of the Route runs: none runs for what it does
+	inflated  int    // bytes that the messages of this Receive came to that were compressed
 
 	// Of the loop.
 	loop     Loop
@@ -228,14 +229,14 @@ func (c *Conn) Flush() error { return c.loop.Flush(c) }
 // Code 0 sends one without a body. It does nothing on a connection that is
 // closing already, and fails for a code that must not travel (RFC 6455 §7.4).
 func (c *Conn) Close(code ws.StatusCode, reason string) error {
-	if code != 0 && !ValidCode(code) {
-		return fmt.Errorf("websocket: close code %d must not be sent", code)
-	}
 	return c.Shut(CloseError{Code: code, Reason: reason})
 }
 
 // Shut is Close for e; the connection is counted under its Cause.
 func (c *Conn) Shut(e CloseError) error {
+	if e.Code != 0 && !ValidCode(e.Code) {
+		return fmt.Errorf("websocket: close code %d must not be sent", e.Code)
+	}
 	if !c.st.Open() {
 		return ErrGone
 	}
