@@ -30,11 +30,11 @@ func newStage(ctx context.Context, command string, n int) (*stage, error) {
 		return nil, err
 	}
 	s := &stage{n: n}
-	if s.server, err = lookUp(ctx, urls[0]); err != nil {
+	if s.server, err = lookUp(ctx, urls[0], nil); err != nil {
 		return nil, err
 	}
-	s.sockaddr, s.family = sockaddr(s.server.Address)
-	if s.program, err = startProgram(ctx, command, s.server.Address, nil); err != nil {
+	s.sockaddr, s.family = s.server.sockaddr()
+	if s.program, err = startProgram(ctx, command, &s.server, nil); err != nil {
 		return nil, err
 	}
 	if s.process, err = OpenProcess(s.program.Process.Pid, ""); err != nil {

@@ -33,7 +33,7 @@ type compareCommand struct {
 	Procs       int           `default:"1" placeholder:"N" help:"Worker processes of the client."`
 	ServerCPUs  cpuSet        `name:"server-cpus" placeholder:"CPUS" help:"Cores that the server runs on, as 1 or 0,2-3."`
 	ClientCPUs  cpuSet        `name:"client-cpus" placeholder:"CPUS" help:"Cores that the client runs on."`
-	JSON        string        `name:"json" placeholder:"FILE" help:"Write all runs as JSON."`
+	JSON        string        `name:"json" placeholder:"FILE" help:"Write all runs as JSON; - is standard output, without the tables."`
 	Markdown    string        `placeholder:"FILE" help:"Write the tables as Markdown."`
 	Plot        string        `placeholder:"FILE" help:"Draw the first table's ratios as SVG."`
 }
@@ -93,7 +93,7 @@ func (d *load) name() string {
 // compare runs all rounds and writes the tables. Interrupted, it writes those
 // of what was measured.
 func compare(ctx context.Context, c *compareCommand, out, errOut io.Writer) error {
-	if err := checkFiles(c.JSON, c.Markdown, c.Plot); err != nil {
+	if err := checkOutputs(output{"json", c.JSON}, output{"markdown", c.Markdown}, output{"plot", c.Plot}); err != nil {
 		return usageError{err}
 	}
 	for _, d := range c.cells() {
@@ -162,7 +162,7 @@ func (c *compareCommand) once(ctx context.Context, p *Peer, d load) (*Result, er
 	if d.Sources == nil {
 		d.Sources = loopbackSources(d.total(), d.Servers)
 	}
-	server, err := startProgram(ctx, command, d.Servers[0].Address, c.ServerCPUs)
+	server, err := startProgram(ctx, command, &d.Servers[0], c.ServerCPUs)
 	if err != nil {
 		return nil, err
 	}
@@ -176,6 +176,9 @@ func (c *compareCommand) once(ctx context.Context, p *Peer, d load) (*Result, er
 }
 
 func (c *compareCommand) write(table *Comparison, out io.Writer) error {
+	if c.JSON == standardOutput {
+		return table.WriteJSON(out)
+	}
 	if err := table.Write(out); err != nil {
 		return err
 	}

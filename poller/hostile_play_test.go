@@ -227,20 +227,6 @@ func playUnreadPongs(p *process, _ int) {
 	c.reset()
 }
 
-// playSlowMessage: a message that drips in.
-func playSlowMessage(p *process, n int) {
-	clients := p.dial(n, "/echo")
-	for _, c := range clients {
-		c.write(append(raw(0x82, 1<<17), 'x'))
-	}
-	for i := 0; i < 10 && p.tell("stats").Stats.Busy > 0; i++ { // each answer takes its time
-		for _, c := range clients {
-			_, _ = c.Write([]byte("x"))
-		}
-	}
-	p.all(clients, func(_ int, c *client) error { return wantCode(c, 1008) })
-}
-
 // playUnread: clients that send and read nothing are no longer read, and others
 // are not touched.
 func playUnread(p *process, n int) {

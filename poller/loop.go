@@ -366,13 +366,13 @@ func (l *loop) readLarge(fd int, s *slot, b *busy, p []byte, all, sure bool) {
 }
 
 // receive has the connection take in, sends what comes of it, and goes on while
-// Receive stops for its output only.
+// Receive stops for its output only: one that inflates waits for its next turn.
 func (l *loop) receive(fd int, s *slot, in, head []byte, more bool) {
 	l.head = head
 	for up := s.ws.Upgraded(); ; {
 		used, out, err := l.conn.Receive(in)
 		in = in[used:]
-		again := err == nil && l.conn.Stopped() && !s.ws.Held()
+		again := err == nil && l.conn.Stopped() && !s.ws.Held() && !s.ws.Compressed()
 		t := turn{rest: in, head: l.head, out: out, err: err, up: up, more: more, whole: l.conn.Stopped()}
 		l.head = nil
 		l.transmit(fd, s, &t)
