@@ -85,7 +85,7 @@ func TestWindowIsKept(t *testing.T) {
 		}
 		// The only thing to gain lies a little too far back.
 		far := noise(1<<window+50, 3)
-		far += far[:200]
+		far += far[:1<<window/2]
 		p.feed([]byte(blob(far)))
 		if got := p.got(t); got != bare(firstBinary, far) {
 			t.Errorf("window %d: what lies too far back came back as %d bytes", window, len(got))
