@@ -28,13 +28,13 @@ func TestCheckAgreed(t *testing.T) {
 		{"permessage-bzip2", "not offered"},
 		{"permessage-deflate; server_no_context_takeover|Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover", "not offered"},
 	} {
-		err := checkAnswer([]byte(strings.ReplaceAll(good+x.value, "|", "\r\n")), deflateOffer, [24]byte([]byte(sampleKey)))
+		err := checkAnswer([]byte(strings.ReplaceAll(good+x.value, "|", "\r\n")), &request{Extensions: deflateOffer}, [24]byte([]byte(sampleKey)))
 		if x.want == "" && err != nil || x.want != "" && (err == nil || !strings.Contains(err.Error(), x.want)) {
 			t.Errorf("%q: got %v, want %q", x.value, err, x.want)
 		}
 	}
 	bare := strings.TrimSuffix(good, "|Sec-WebSocket-Extensions: ")
-	if err := checkAnswer([]byte(strings.ReplaceAll(bare, "|", "\r\n")), deflateOffer, [24]byte([]byte(sampleKey))); err == nil {
+	if err := checkAnswer([]byte(strings.ReplaceAll(bare, "|", "\r\n")), &request{Extensions: deflateOffer}, [24]byte([]byte(sampleKey))); err == nil {
 		t.Error("an offer without an answer was taken for good")
 	}
 }
@@ -73,8 +73,8 @@ func packedConversations(s *stream) map[string][]byte {
 // However the bytes of a compressed answer are cut, the same comes out.
 func TestPackedVerificationDoesNotDependOnCuts(t *testing.T) {
 	for _, size := range []int{0, 1, 100, 1000} {
-		for name := range packedConversations(newPackedStream(ws.OpBinary, size, 1)) {
-			s := newPackedStream(ws.OpBinary, size, 1)
+		for name := range packedConversations(newPackedStream(ws.OpBinary, jsonPayload(size), 1)) {
+			s := newPackedStream(ws.OpBinary, jsonPayload(size), 1)
 			wire := packedConversations(s)[name]
 			for i := range wire {
 				if messages, _, f := verified(s, wire[:i], wire[i:]); messages != 3 || f != nil {
@@ -88,7 +88,7 @@ func TestPackedVerificationDoesNotDependOnCuts(t *testing.T) {
 // What does not inflate to the message is noticed, and so are bits that a message
 // may not have, whatever was learnt before.
 func TestWrongCompressionIsNoticed(t *testing.T) {
-	s := newPackedStream(ws.OpBinary, 500, 1)
+	s := newPackedStream(ws.OpBinary, jsonPayload(500), 1)
 	p := bytes.Clone(s.payload(0))
 	good := packedFrames(packedFrame(ws.OpBinary, true, deflated(p)))
 	if n, _, f := verified(s, good); n != 1 || f != nil || s.repeats(0, append(good, good...)) != 2 {

@@ -90,10 +90,40 @@ func TestOpenLoopWaitsForWhatItSent(t *testing.T) {
 
 // What is due at the end but was not sent in time is sent all the same.
 func TestOpenLoopSendsWhatIsOverdue(t *testing.T) {
-	d := small(modeRate, func(d *load) { d.Rate = 1e6; d.Duration = 5 * time.Millisecond })
+	d := small(modeRate, func(d *load) { d.Rate = 1e6; d.Duration = time.Millisecond })
 	r := measureServers(t, d, startServer(t, echo).url())
-	if r.Sent != 5000 || r.Count != 5000 {
-		t.Errorf("got %d sent and %d back, want all 5000", r.Sent, r.Count)
+	if r.Sent != 1000 || r.Count != 1000 {
+		t.Errorf("got %d sent and %d back, want all 1000", r.Sent, r.Count)
+	}
+}
+
+// The run goes on for what is overdue at its end, but not for long.
+func TestTimeIsOver(t *testing.T) {
+	const whole = int64(time.Second)
+	for _, x := range []struct {
+		now  int64
+		sent int64 // of the 10 messages that are due in the time
+		want bool
+	}{
+		{whole - 1, 10, false},
+		{whole, 10, true},
+		{whole, 9, false},
+		{whole + int64(graceTime) - 1, 0, false},
+		{whole + int64(graceTime), 9, true},
+	} {
+		d := small(modeRate, func(d *load) { d.Connections = 1; d.Rate = 10; d.Duration = time.Second })
+		s := d.share(0, 1)
+		s.Started, s.Interval = time.Now(), time.Hour
+		l, err := newLoop(s, nil, make(chan report, reportsHeld))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := l.groups[0].behaviour.(*pacedLoop)
+		b.stop, b.next = whole, x.sent
+		if l.now = x.now; l.timeOver() != x.want {
+			t.Errorf("%s after the begin, %d of 10 sent: got time over %v, want %v", time.Duration(x.now), x.sent, !x.want, x.want)
+		}
+		l.close()
 	}
 }
 
@@ -214,6 +244,35 @@ func TestMixed(t *testing.T) {
 	}
 	if r.Latency.Count == 0 || r.Latency.Count >= r.Count || r.Errors != 0 || r.Lost != 0 {
 		t.Errorf("got %d latencies of %d messages, %d errors, want those of the active group and none", r.Latency.Count, r.Count, r.Errors)
+	}
+}
+
+// No churn is none: a rate of 0 is not one without a limit.
+func TestMixedWithoutChurn(t *testing.T) {
+	s := startServer(t, echo)
+	d := small(modeMixed, func(d *load) { d.Connections, d.Active, d.Duration = 5, 2, 200*time.Millisecond })
+	if r := measureServers(t, d, s.url()); r.Upgrades != 7 || r.Count == 0 {
+		t.Errorf("got %d upgrades and %d messages, want those of 7 connections", r.Upgrades, r.Count)
+	}
+}
+
+// A storm, too, keeps to the number of connects under way.
+func TestInFlightOfAStorm(t *testing.T) {
+	var now, most atomic.Int64
+	s := startServer(t, echo, func(s *testServer) {
+		s.upgrade = func(c net.Conn) error {
+			most.Store(max(most.Load(), now.Add(1)))
+			u := ws.Upgrader{OnBeforeUpgrade: func() (ws.HandshakeHeader, error) {
+				now.Add(-1) // before the client can see the answer
+				return nil, nil
+			}}
+			_, err := u.Upgrade(c)
+			return err
+		}
+	})
+	d := small(modeStorm, func(d *load) { d.Connections, d.InFlight, d.Duration = 8, 1, 300*time.Millisecond })
+	if r := measureServers(t, d, s.url()); r.Errors != 0 || r.Count < 8 || most.Load() > 1 {
+		t.Errorf("got %d messages, %d errors, up to %d upgrades at a time, want 1", r.Count, r.Errors, most.Load())
 	}
 }
 

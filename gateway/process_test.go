@@ -100,15 +100,49 @@ func (p *program) ended(t *testing.T) int {
 }
 
 func TestSIGTERMDrains(t *testing.T) {
-	p := startProgram(t, nil, nil, "--listen", "127.0.0.1:0", "--drain", "100ms")
-	conn, _ := dial(t, "ws://"+p.host+"/echo")
-	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+	for code, want := range map[string]string{"1001": "\x03\xe9going away", "1012": "\x03\xf4service restart"} {
+		p := startProgram(t, nil, nil, "--listen", "127.0.0.1:0", "--drain", "100ms", "--drain-code", code)
+		conn, _ := dial(t, "ws://"+p.host+"/echo")
+		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		wantFrame(t, conn, ws.OpClose, want)
+		send(t, conn, ws.OpClose, want[:2])
+		if code := p.ended(t); code != exitOK {
+			t.Errorf("got exit code %d, want %d", code, exitOK)
+		}
+	}
+}
+
+// TestListenerDiesExits1: a gateway that can accept nobody any more ends, with
+// the reason in its log, so that whoever watches it starts another. The socket is
+// shut down by the process that shares it.
+func TestListenerDiesExits1(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
 		t.Fatal(err)
 	}
-	wantFrame(t, conn, ws.OpClose, "\x03\xe9going away")
-	send(t, conn, ws.OpClose, "\x03\xe9")
-	if code := p.ended(t); code != exitOK {
-		t.Errorf("got exit code %d, want %d", code, exitOK)
+	defer ln.Close()
+	file, err := ln.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	p := startProgram(t, []*os.File{file}, []string{"LISTEN_FDS=1"})
+	raw, err := ln.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var down error
+	if err := raw.Control(func(fd uintptr) { down = syscall.Shutdown(int(fd), syscall.SHUT_RDWR) }); err != nil || down != nil {
+		t.Fatal(err, down)
+	}
+	line := p.waitFor(t, "failed")
+	if err, _ := line["err"].(string); !strings.Contains(err, "accept on "+ln.Addr().String()) {
+		t.Errorf("got reason %q, want one that names accept and %s", err, ln.Addr())
+	}
+	if code := p.ended(t); code != exitFailed {
+		t.Errorf("got exit code %d, want %d", code, exitFailed)
 	}
 }
 

@@ -79,6 +79,25 @@ func TestReloadOfListen(t *testing.T) {
 	}
 }
 
+// TestReloadNames: each option that cannot change is refused by its name, all of
+// them at once.
+func TestReloadNames(t *testing.T) {
+	old := Config{Listen: []string{":1"}, Admin: adminOff}
+	changed := Config{
+		Listen: []string{":2"}, Loops: 1, SocketBuffer: 4 << 10, Admin: ":3", AccessLog: true, LogFormat: FormatText,
+	}
+	err := changed.reloads(&old)
+	if err == nil {
+		t.Fatal("all of them were taken")
+	}
+	want := []string{"--listen", "--loops", "--socket-buffer", "--admin", "--access-log", "--log-format"}
+	for i, line := range strings.Split(err.Error(), "\n") {
+		if i >= len(want) || line != want[i]+": cannot change while the gateway runs: a restart takes it" {
+			t.Errorf("got %q, want one of %v, in that order", line, want)
+		}
+	}
+}
+
 // The file of aliases is read anew, and a bad one refused with its line.
 func TestSIGHUPReloadsAliases(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "aliases")

@@ -20,9 +20,6 @@ func discard(*websocket.Conn, ws.OpCode, []byte) error { return nil }
 // sends 1 MiB has most of it in bufferedAmount for half a minute.
 const slowRate = 16 << 10
 
-// slowPause is how long /slow may stop reading at a time.
-const slowPause = 10 * time.Second
-
 var slowParams = []parameter{
 	{Name: "rate", Accepts: "1 to 1000000000", Default: strconv.Itoa(slowRate), About: "bytes read in a second"},
 }
@@ -36,13 +33,12 @@ func readSlowly(c *websocket.Conn, r *websocket.Request) error {
 	}
 	own := *c.Route()
 	own.Wire = func(c *websocket.Conn, b []byte) (int, error) {
-		n := min(len(b), rate*int(slowPause/time.Second))
 		c.Pause()
-		c.After(time.Duration(n)*time.Second/time.Duration(rate), func(c *websocket.Conn) error {
+		c.After(time.Duration(len(b))*time.Second/time.Duration(rate), func(c *websocket.Conn) error {
 			c.Resume()
 			return nil
 		})
-		return n, nil
+		return len(b), nil
 	}
 	c.Use(&own)
 	return nil
@@ -53,7 +49,8 @@ const benchmarkForm = "accepted are receive N, send 0 and send 1"
 // upload waits for the payload that a send announced.
 type upload struct{ checked bool }
 
-// helperMost bounds what receive sends where --max-message bounds nothing.
+// helperMost bounds what receive sends where --max-message does not: the client
+// pays for none of it.
 const helperMost = 64 << 20
 
 // benchmark is what a page that measures throughput needs at the other end.
@@ -65,7 +62,7 @@ func benchmark(c *websocket.Conn, op ws.OpCode, p []byte) error {
 	verb, argument, _ := strings.Cut(string(p[:min(len(p), 64)]), " ")
 	n, err := strconv.Atoi(argument)
 	most := c.Route().Limits.MaxMessage
-	if most < 0 {
+	if most < 0 || most > helperMost {
 		most = helperMost
 	}
 	switch {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -128,6 +129,25 @@ func TestTakeOver(t *testing.T) {
 	send(t, young, ws.OpClose, "\x03\xe9")
 	if code := p.ended(t); code != exitOK { // the log's end is that of the last process
 		t.Errorf("the first process: got exit code %d, want %d", code, exitOK)
+	}
+}
+
+// TestTakeOverKeepsThePorts: those that the kernel chose are the new process's,
+// too: whoever was told of them finds it there.
+func TestTakeOverKeepsThePorts(t *testing.T) {
+	p := startProgram(t, nil, nil, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--drain", "0s")
+	p.takeOver(t, p.Process.Pid)
+	p.waitFor(t, "stopped")
+	conn, _ := dial(t, "ws://"+p.host+"/echo")
+	send(t, conn, ws.OpText, "the same address")
+	wantFrame(t, conn, ws.OpText, "the same address")
+	w, err := http.Get("http://" + p.admin + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Body.Close()
+	if w.StatusCode != http.StatusOK {
+		t.Errorf("the admin port: got status %d", w.StatusCode)
 	}
 }
 

@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,24 @@ func TestReload(t *testing.T) {
 	versions(1)
 }
 
+// TestReloadLastOfItsVersion: the last connection that has an old table is logged as
+// any other is, and so is its panic.
+func TestReloadLastOfItsVersion(t *testing.T) {
+	leaving := echoing
+	leaving.Close = func(*websocket.Conn, websocket.CloseError) { panic("by request") }
+	s, log := logged(t, map[string]websocket.Route{"/old": leaving})
+	last := s.dial("/old")
+	if err := s.reload(t, echoTable, func(*Config) {}); err != nil {
+		t.Fatal(err)
+	}
+	last.reset()
+	eventually(t, "a line of its end", func() bool { return log.lines("route=/old ") == 1 })
+	if got := s.log.lines("panic=\"by request\" route=/old "); got != 1 {
+		t.Errorf("got %d lines of the panic, want 1: %s", got, s.log)
+	}
+	s.dial("/echo").echo("still there")
+}
+
 // TestReloadRefused: what is wrong or cannot change is named, and the old
 // configuration stays.
 func TestReloadRefused(t *testing.T) {
@@ -76,6 +95,19 @@ func TestReloadRefused(t *testing.T) {
 		t.Error("the configuration has changed")
 	}
 	s.dial("/echo").echo("as before")
+}
+
+// TestReloadAtTheEnd: there is nobody left to take a new configuration, and who
+// asks is told so.
+func TestReloadAtTheEnd(t *testing.T) {
+	s := start(t, echoTable, nil)
+	s.stop()
+	if err := s.wait(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.reload(t, echoTable, func(*Config) {}); !errors.Is(err, websocket.ErrGone) {
+		t.Errorf("got %v, want %v", err, websocket.ErrGone)
+	}
 }
 
 // TestReloadBounds: bounds of all connections together change at once, also for

@@ -70,6 +70,14 @@ func everyLimit(c *Config) {
 	c.HandshakeTimeout, c.HTTPIdle = 10*time.Second, 15*time.Second
 }
 
+func briefMessages(c *Config) {
+	everyLimit(c)
+	c.Limits.MessageTimeout = 5 * time.Second
+}
+
+// partly is a message of which parts are sent.
+func partly(n int) []byte { return masked(ws.OpBinary, make([]byte, n), true) }
+
 func hold(c stillConn) {
 	c.l.call(c.fd, c.slot, func(c *websocket.Conn) error { c.Pause(); return nil })
 }
@@ -99,8 +107,14 @@ var nextCases = []nextCase{
 		tick: func(c stillConn) uint32 { return spread(30*time.Second, c.jitter(c.fd)) }},
 	{name: "held: ping and idle rest", limits: everyLimit, prepare: hold, want: lifetimeOver,
 		tick: func(c stillConn) uint32 { return spread(time.Hour, c.jitter(c.fd)) }},
-	{name: "message", limits: func(c *Config) { everyLimit(c); c.Limits.MessageTimeout = 5 * time.Second }, prepare: fragment, want: messageOver, tick: at(100 + 500)},
-	{name: "message, not read for its backlog", limits: func(c *Config) { everyLimit(c); c.Limits.MessageTimeout = 5 * time.Second }, prepare: fragment,
+	{name: "message", limits: briefMessages, prepare: fragment, want: messageOver, tick: at(100 + 500)},
+	{name: "message that drips in, short", limits: briefMessages, prepare: func(c stillConn) { c.sends(partly(100)[:9]) },
+		adjust: func(c stillConn) { c.sends(partly(100)[9:10]) }, want: messageOver, tick: at(100 + 500)},
+	{name: "message that drips in, long", limits: briefMessages, prepare: func(c stillConn) { c.sends(partly(1 << 17)[:20]) },
+		adjust: func(c stillConn) { c.sends(partly(1 << 17)[20:21]) }, want: messageOver, tick: at(100 + 500)},
+	{name: "message of fragments", limits: briefMessages, prepare: fragment, adjust: func(c stillConn) { c.sends(masked(ws.OpContinuation, []byte("more"), false)) },
+		want: messageOver, tick: at(100 + 500)},
+	{name: "message, not read for its backlog", limits: briefMessages, prepare: fragment,
 		adjust: func(c stillConn) { c.l.busyOf(c.slot).full = true },
 		want:   pingDue, tick: func(c stillConn) uint32 { return 100 + spread(50*time.Second, c.jitter(c.fd)) }},
 	{name: "backlog", limits: everyLimit, adjust: func(c stillConn) { c.l.work(c.fd, c.slot).out = c.l.pool.get(1)[:1] }, want: stallDue, tick: at(200 + stallLook)},

@@ -227,20 +227,6 @@ func playUnreadPongs(p *process, _ int) {
 	c.reset()
 }
 
-// playSlowMessage: a message that drips in.
-func playSlowMessage(p *process, n int) {
-	clients := p.dial(n, "/echo")
-	for _, c := range clients {
-		c.write(append(raw(0x82, 1<<17), 'x'))
-	}
-	for i := 0; i < 10 && p.tell("stats").Stats.Busy > 0; i++ { // each answer takes its time
-		for _, c := range clients {
-			_, _ = c.Write([]byte("x"))
-		}
-	}
-	p.all(clients, func(_ int, c *client) error { return wantCode(c, 1008) })
-}
-
 // playUnread: clients that send and read nothing are no longer read, and others
 // are not touched.
 func playUnread(p *process, n int) {
@@ -251,13 +237,16 @@ func playUnread(p *process, n int) {
 		_ = c.SetWriteBuffer(64 << 10)
 		clients = append(clients, c)
 	}
-	p.all(clients, func(_ int, c *client) error {
-		if taken := c.stuff(flood); taken == len(flood) {
-			return errors.New("all that who reads nothing sent was taken")
-		}
-		return nil
+	taken := make([]int, n)
+	eventually(p.t, "all paused", func() bool { // who is late to take more has not paused
+		p.all(clients, func(i int, c *client) error {
+			if taken[i] += c.stuff(flood[taken[i]:]); taken[i] == len(flood) {
+				return errors.New("all that who reads nothing sent was taken")
+			}
+			return nil
+		})
+		return p.tell("stats").Stats.Paused == n
 	})
-	p.until("all paused", func(s *Stats) bool { return s.Paused == n })
 	p.dial(1, "/echo")[0].echo("bystander")
 	leave(clients)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 
@@ -88,4 +89,37 @@ func TestBurstsLeaveNothing(t *testing.T) {
 	leave(p.came)
 	p.until("nobody left", func(s *Stats) bool { return isZero(*s) })
 	eventually(t, "memory given back", func() bool { return p.tell("stats").Resident-before < most })
+}
+
+// playSlowMessage: a message that drips in, in three ways, and goes on to while
+// its time passes: no byte extends it.
+func playSlowMessage(p *process, n int) {
+	clients := p.dial(n, "/echo")
+	begun := [][]byte{
+		append(raw(0x82, 1<<17), 'x'),
+		masked(ws.OpBinary, make([]byte, 1<<15), true)[:9],
+		join(masked(ws.OpBinary, []byte("x"), false), masked(ws.OpContinuation, make([]byte, 1<<15), true)[:9]),
+	}
+	for i, c := range clients {
+		c.write(begun[i%len(begun)])
+		_ = c.SetReadDeadline(time.Now().Add(patience / 2))
+	}
+	var drip sync.WaitGroup
+	stop := make(chan struct{})
+	defer drip.Wait()
+	defer close(stop)
+	drip.Go(func() {
+		for next := time.NewTicker(50 * ms); ; {
+			select {
+			case <-stop:
+				next.Stop()
+				return
+			case <-next.C:
+			}
+			for _, c := range clients {
+				_, _ = c.Write([]byte("x")) // fails when its time is over
+			}
+		}
+	})
+	p.all(clients, func(_ int, c *client) error { return wantCode(c, 1008) })
 }

@@ -313,6 +313,9 @@ func (l *loop) leaveListeners() {
 		_ = unix.Close(ln.fd)
 		ln.fd = -1
 		l.srv.mu.Unlock()
+		if ln.starved {
+			l.srv.starved.Add(-1)
+		}
 		l.srv.serving.Add(-1)
 	}
 	l.listeners = nil
@@ -324,12 +327,22 @@ func sameAddress(ln *listener, want address.Address) bool {
 		return ln.addr.String() == want.Unix
 	}
 	tcp, ok := ln.addr.(*net.TCPAddr)
-	if !ok || want.Unix != "" || tcp.Port != int(want.TCP.Port()) {
-		return false
-	}
-	if !want.TCP.Addr().IsValid() {
+	return ok && want.Unix == "" && tcp.Port == int(want.TCP.Port()) && sameHost(tcp, want.TCP.Addr())
+}
+
+// couldBe reports whether the listener can stand for an address whose port is
+// the kernel's choice: it has chosen already.
+func couldBe(ln *listener, want address.Address) bool {
+	tcp, ok := ln.addr.(*net.TCPAddr)
+	return ok && want.Free() && sameHost(tcp, want.TCP.Addr())
+}
+
+// sameHost reports whether a socket is that of a configured host, of which the
+// zero value is all of them.
+func sameHost(tcp *net.TCPAddr, want netip.Addr) bool {
+	if !want.IsValid() {
 		return tcp.IP.IsUnspecified()
 	}
 	have := tcp.AddrPort().Addr().Unmap()
-	return have.WithZone("") == want.TCP.Addr().WithZone("") && address.Zone(have) == address.Zone(want.TCP.Addr())
+	return have.WithZone("") == want.WithZone("") && address.Zone(have) == address.Zone(want)
 }

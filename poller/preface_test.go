@@ -236,11 +236,14 @@ func TestPrefacePerAddress(t *testing.T) {
 		ask("for 203.0.113.7:"+string(rune('3'+port))+"\n", "429")
 	}
 	ask("for [2001:db8::1]:1\n", "101")
+	ask("for [2001:db8::2]:1\n", "101")
+	ask("for [2001:db8::ffff:0:0:3]:1\n", "429") // of the same /64
+	ask("for [2001:db8:0:1::1]:1\n", "101")
 	for range 3 {
 		ask("local\n", "101")
 	}
-	if got := s.Stats().Refused[RefusedPerAddress]; got != 4 {
-		t.Errorf("got %d refused, want 4", got)
+	if got := s.Stats().Refused[RefusedPerAddress]; got != 5 {
+		t.Errorf("got %d refused, want 5", got)
 	}
 	first.reset()
 	eventually(t, "a line with the client's address", func() bool { return log.lines("addr=203.0.113.7:1 ") == 1 })

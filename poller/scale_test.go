@@ -41,7 +41,12 @@ func TestScale(t *testing.T) {
 		// looks for, two goroutines at one thing, shows with a few.
 		n = min(n, 2000)
 	}
-	p := startProcess(t, nil)
+	// The server sends away and waits for so many at its own pace. A client that
+	// others keep from the processor is late, and must not be found idle, be sent
+	// a ping, or be cut for that.
+	p := startProcess(t, settings{"HandshakeTimeout": time.Hour, "Limits": settings{
+		"PingInterval": time.Hour, "IdleTimeout": 2 * time.Hour, "CloseTimeout": time.Hour,
+	}})
 	some := n / 10
 	conns := make([]net.Conn, 0, n)
 	defer func() {
@@ -67,6 +72,9 @@ func TestScale(t *testing.T) {
 	}
 	atOnce(t, len(conns)/100, func(i int) error { return echoOnce(conns[100*i]) })
 
+	for _, conn := range conns { // their time was that for all that came before
+		_ = conn.SetDeadline(time.Now().Add(4 * patience))
+	}
 	p.tell("drain")
 	atOnce(t, n, func(i int) error { return sentAway(conns[i]) })
 	last := p.tell("wait")

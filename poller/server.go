@@ -42,7 +42,7 @@ type Server struct {
 	addresses addresses
 	budget    budget
 	gate      gate
-	posted    atomic.Int64  // bytes in mailboxes
+	posted    atomic.Int64  // bytes of Handle.Send in mailboxes
 	away      atomic.Uint64 // times that a loop was away
 	refused   atomic.Int32  // connections above the cap, whose request will be refused
 	starved   atomic.Int32  // listeners that are paused
@@ -88,11 +88,12 @@ func New(config Config) (*Server, error) {
 }
 
 func (s *Server) open() error {
-	if err := s.inherit(); err != nil {
+	taken, err := s.inherit()
+	if err != nil {
 		return err
 	}
-	for _, text := range s.conf().Listen {
-		if s.inherits(text) {
+	for i, text := range s.conf().Listen {
+		if taken[i] {
 			continue
 		}
 		ln, err := listen(text)
@@ -124,41 +125,51 @@ func (s *Server) open() error {
 }
 
 // inherit takes the inherited sockets that Listen names, or all without Listen.
-func (s *Server) inherit() error {
+// taken says by index in Listen which addresses have one.
+func (s *Server) inherit() (taken []bool, err error) {
+	taken = make([]bool, len(s.conf().Listen))
 	for _, fd := range s.conf().Inherited {
 		ln, err := adoptListener(fd)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if slices.Contains(s.conf().Made, fd) {
 			ln.made, _ = fileAt(ln.addr.String()) // gone: there is nothing to remove
 		}
-		if len(s.conf().Listen) > 0 && !s.named(ln) {
+		if len(taken) > 0 && !s.named(ln, taken) {
 			s.log.Warn("inherited socket is not among the listen addresses: closed", "addr", ln.addr)
 			_ = unix.Close(fd)
 			continue
 		}
 		s.listeners = append(s.listeners, ln)
 	}
-	return nil
+	return taken, nil
 }
 
 // named gives an inherited socket the options of the address in Listen that
-// names it, if one does.
-func (s *Server) named(ln *listener) bool {
-	for _, text := range s.conf().Listen {
-		if a, err := address.Parse(text); err == nil && sameAddress(ln, a) {
-			ln.Options = a.Options
-			return true
+// names it, if one does. An address that leaves its port to the kernel names the
+// first of its host that no other address names: a take-over keeps the port.
+func (s *Server) named(ln *listener, taken []bool) bool {
+	is := -1
+	for i, text := range s.conf().Listen {
+		a, err := address.Parse(text)
+		if err != nil {
+			continue // listen says why
+		}
+		if sameAddress(ln, a) {
+			is = i
+			break
+		}
+		if is < 0 && !taken[i] && couldBe(ln, a) {
+			is = i
 		}
 	}
-	return false
-}
-
-// inherits reports whether an inherited socket stands for an address.
-func (s *Server) inherits(text string) bool {
-	a, err := address.Parse(text)
-	return err == nil && slices.ContainsFunc(s.listeners, func(ln *listener) bool { return sameAddress(ln, a) })
+	if is < 0 {
+		return false
+	}
+	a, _ := address.Parse(s.conf().Listen[is])
+	ln.Options, taken[is] = a.Options, true
+	return true
 }
 
 // close gives back everything; no loop runs any more.
@@ -182,8 +193,11 @@ func (s *Server) close() {
 	}
 }
 
-// now is the server's age in ticks. It begins at 1.
-func (s *Server) now() uint32 { return uint32(time.Since(s.start)/tickTime) + 1 }
+// now is the server's age in ticks, which wraps after 497 days. It begins at 1.
+func (s *Server) now() uint32 { return uint32(s.age()) }
+
+// age is the server's age in ticks, begun at 1.
+func (s *Server) age() uint64 { return uint64(time.Since(s.start)/tickTime) + 1 }
 
 // Addrs are the addresses that are listened on, in the order of Listen.
 func (s *Server) Addrs() []net.Addr {
@@ -319,13 +333,6 @@ func (s *Server) each(f func(*loop)) (n int) {
 		}
 	}
 	return n
-}
-
-// Each runs f on every open connection whose route has the pattern, each on its
-// own loop, in slices, so that a million of them do not stop anything. It does
-// not wait; connections that come or go meanwhile may be left out.
-func (s *Server) Each(pattern string, f func(*websocket.Conn) error) {
-	s.each(func(l *loop) { l.visit(0, pattern, f) })
 }
 
 // freed tells paused listeners that a descriptor is free.

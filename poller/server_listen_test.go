@@ -195,7 +195,7 @@ func TestInheritedListener(t *testing.T) {
 // in its place; another is closed with a log line.
 func TestInheritedListenerByName(t *testing.T) {
 	named, addr := inheritable(t, "127.0.0.1")
-	other, otherAddr := inheritable(t, "127.0.0.1")
+	other, otherAddr := inheritable(t, "127.0.0.2")
 	s := start(t, map[string]websocket.Route{"/": echoing}, func(c *Config) {
 		c.Listen, c.Inherited = []string{addr, "127.0.0.1:0"}, []int{other, named}
 	})
@@ -210,6 +210,36 @@ func TestInheritedListenerByName(t *testing.T) {
 	}
 	if s.log.lines(otherAddr) != 1 {
 		t.Errorf("got log %q, want one line that names %s", s.log, otherAddr)
+	}
+}
+
+// A port of 0 is the kernel's choice, and it has made one already for a socket
+// that is inherited: a take-over keeps it. What another address names is that
+// one's, whatever the order, and each address has one socket.
+func TestInheritedListenerKeepsItsPort(t *testing.T) {
+	named, namedAddr := inheritable(t, "127.0.0.1")
+	elsewhere, elsewhereAddr := inheritable(t, "127.0.0.2")
+	first, firstAddr := inheritable(t, "127.0.0.1")
+	second, secondAddr := inheritable(t, "127.0.0.1")
+	spare, spareAddr := inheritable(t, "127.0.0.1")
+	s := start(t, map[string]websocket.Route{"/": echoing}, func(c *Config) {
+		c.Listen = []string{"127.0.0.1:0", namedAddr, "127.0.0.1:0?tls=off"}
+		c.Inherited = []int{named, elsewhere, first, second, spare}
+	})
+	want := []string{namedAddr, firstAddr, secondAddr}
+	if got := s.Addrs(); len(got) != len(want) {
+		t.Fatalf("serves %v, want %v", got, want)
+	}
+	for i, addr := range want {
+		if ln := s.listeners[i]; ln.addr.String() != addr || ln.Plain != (addr == secondAddr) {
+			t.Errorf("listener %d: got %s, plain %v, want %s, the second alone plain", i, ln.addr, ln.Plain, addr)
+		}
+		s.dialAt(addr, "/").echo("served")
+	}
+	for _, addr := range []string{elsewhereAddr, spareAddr} {
+		if s.log.lines(addr) != 1 {
+			t.Errorf("got log %q, want one line that names %s", s.log, addr)
+		}
 	}
 }
 
