@@ -3,8 +3,6 @@ package poller
 import (
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"echogate/poller/websocket"
 )
 
@@ -106,7 +104,7 @@ func (l *loop) next(fd int, s *slot) nearest {
 	if s.ws.Open() {
 		l.nextOpen(fd, s, b, lim, &n)
 	}
-	if l.draining != 0 && !s.ws.Closing() && !s.ws.Ended() {
+	if l.draining != 0 && !s.ws.Closing() && !s.ws.Ended() && (b == nil || b.fin == finNone) {
 		n.add(l.leaves(fd, s), drainDue)
 	}
 	return n
@@ -173,35 +171,6 @@ func (l *loop) schedule(fd int, s *slot) {
 	if n.what != never && (s.filed == 0 || before(n.tick, s.filed)) {
 		l.wheel.file(connRef(fd), n.tick)
 	}
-}
-
-// tock is the timer's event: ticks have passed.
-func (l *loop) tock() error {
-	var count [8]byte
-	_, _ = unix.Read(l.timer, count[:])
-	was := l.tick
-	l.look()
-	now := l.tick
-	l.beat.Store(now)
-	l.stats.lag(now - was)
-	l.stats.use.look(time.Since(l.srv.start))
-	if now-was > lateTicks && l.late == 0 {
-		l.late = was
-		return nil
-	}
-	passed := now - l.wheel.last
-	l.due = l.wheel.advance(now, l.due[:0])
-	for _, r := range l.due {
-		l.expire(r, passed)
-	}
-	l.late = 0
-	l.resumeAccept()
-	l.sweepDrain()
-	if now/ticksPerSecond != (now-passed)/ticksPerSecond {
-		l.trim()
-	}
-	l.sleep()
-	return l.stopped()
 }
 
 // expire looks at an entry that has come up.
@@ -326,49 +295,15 @@ func restart(c *websocket.Conn) error  { _ = c.Shut(websocket.ErrRestart); retur
 func message(*websocket.Conn) error    { return websocket.ErrMessageTimeout }
 
 // drainOne sends a connection away. A message whose job is under way has been
-// taken: its answer leaves before.
+// taken: its answer leaves before. So does a page that is on its way.
 func (l *loop) drainOne(fd int, s *slot) {
-	if s.ws.Working() {
-		return
-	}
-	if !s.ws.Upgraded() {
+	switch {
+	case s.ws.Working():
+	case s.ws.Upgraded():
+		l.call(fd, s, l.farewell())
+	case l.behind(s):
+		l.ending(fd, s, finLinger, websocket.ErrGoingAway)
+	default:
 		l.finish(fd, s, websocket.ErrGoingAway)
-		return
 	}
-	l.call(fd, s, l.farewell())
-}
-
-// arm starts the timer; sleep stops it when there is nothing to wait for. A
-// connection may set a deadline in any event, and its times are read off the
-// clock: while there is one the timer runs, though nothing is filed.
-func (l *loop) arm() {
-	if !l.armed {
-		l.armed = true
-		l.look()
-		l.beat.Store(l.tick)
-		l.wheel.last = l.tick
-		l.setTimer(tickTime)
-	}
-}
-
-// look reads the clock.
-func (l *loop) look() {
-	age := l.srv.age()
-	l.tick, l.era = uint32(age), uint32(age>>32)
-}
-
-func (l *loop) sleep() {
-	if l.armed && l.count.Load() == 0 && l.wheel.count == 0 && l.draining == 0 && !l.acceptPaused() {
-		l.armed = false
-		l.beat.Store(0)
-		l.stats.use = utilization{}
-		l.setTimer(0)
-		l.trim()
-		l.trim() // the first one only begins to look
-	}
-}
-
-func (l *loop) setTimer(d time.Duration) {
-	t := unix.NsecToTimespec(d.Nanoseconds())
-	_ = unix.TimerfdSettime(l.timer, 0, &unix.ItimerSpec{Interval: t, Value: t}, nil)
 }

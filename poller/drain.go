@@ -55,22 +55,3 @@ func (l *loop) stopped() error {
 	}
 	return nil
 }
-
-// visit runs f on the connections of a route from descriptor fd on, one slice
-// at a time.
-func (l *loop) visit(fd int, pattern string, f func(*websocket.Conn) error) {
-	top := l.table.top()
-	for end := min(fd+slice, top); fd < end; fd++ {
-		s := l.table.at(fd)
-		if s == nil || !s.is(l) || !s.ws.Open() {
-			continue
-		}
-		l.bind(fd, s)
-		if l.conn.Pattern() == pattern {
-			l.call(fd, s, f)
-		}
-	}
-	if fd < top {
-		_ = l.mail.post(l, letter{kind: letterTask, task: func() { l.visit(fd, pattern, f) }})
-	}
-}

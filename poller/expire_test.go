@@ -254,39 +254,81 @@ func TestTinyFramesMakeShortTurns(t *testing.T) {
 	}
 }
 
-// TestPageOutlastsHTTPIdle: a client that is slow to take a page is not one that
-// waits between two requests: that time begins when the page has left.
-func TestPageOutlastsHTTPIdle(t *testing.T) {
-	body := bytes.Repeat([]byte("page"), 1<<19)
-	l := still(t, limited(func(c *Config) {
-		c.HTTPIdle = 300 * time.Millisecond
-		c.Routes = compiled(t, map[string]websocket.Route{"/": {HTTP: func(w *websocket.Response, _ *websocket.Request) error {
+// slowPage is a connection whose peer has taken only a part of a page.
+func slowPage(t *testing.T, edit func(*Config)) (c stillConn, body []byte) {
+	t.Helper()
+	body = bytes.Repeat([]byte("page"), 1<<19)
+	l := still(t, limited(func(config *Config) {
+		config.Routes = compiled(t, map[string]websocket.Route{"/": {HTTP: func(w *websocket.Response, _ *websocket.Request) error {
 			w.Body = body
 			return nil
 		}}})
+		edit(config)
 	}))
-	c := connect(t, l)
+	c = connect(t, l)
 	c.sends([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+	if c.busy == 0 || l.busyOf(c.slot).out == nil {
+		t.Fatal("the socket took all of the page")
+	}
+	return c, body
+}
+
+// takes takes what the socket has and lets the loop send on.
+func (c stillConn) takes() (n int) {
+	n = len(c.receives())
+	if err := c.l.event(c.fd, unix.EPOLLOUT); err != nil {
+		c.t.Fatal(err)
+	}
+	return n
+}
+
+// takesAll takes until nothing waits to be sent, and what the socket has then.
+func (c stillConn) takesAll() (n int) {
+	for c.is(c.l) && c.l.behind(c.slot) {
+		n += c.takes()
+	}
+	return n + len(c.receives())
+}
+
+// TestPageOutlastsHTTPIdle: a client that is slow to take a page is not one that
+// waits between two requests: that time begins when the page has left.
+func TestPageOutlastsHTTPIdle(t *testing.T) {
+	c, body := slowPage(t, func(config *Config) { config.HTTPIdle = 300 * time.Millisecond })
 	got := 0
 	for range 3 {
-		later(t, l, 200*time.Millisecond)
-		got += len(c.receives())
-		_ = l.event(c.fd, unix.EPOLLOUT)
+		later(t, c.l, 200*time.Millisecond)
+		got += c.takes()
 	}
-	for c.is(l) && l.busyOf(c.slot).out != nil {
-		got += len(c.receives())
-		_ = l.event(c.fd, unix.EPOLLOUT)
-	}
-	if got += len(c.receives()); got < len(body) || !c.is(l) {
+	if got += c.takesAll(); got < len(body) || !c.is(c.l) {
 		t.Fatalf("got %d bytes, want those of the page, %d, and a connection", got, len(body))
 	}
-	later(t, l, 200*time.Millisecond)
-	if !c.is(l) {
+	later(t, c.l, 200*time.Millisecond)
+	if !c.is(c.l) {
 		t.Error("ended before its time between two requests was over")
 	}
-	later(t, l, 200*time.Millisecond)
-	if c.is(l) || l.stats.Timeouts[TimeoutHTTPIdle] != 1 {
-		t.Errorf("it lives on after that time; timeouts %v", l.stats.Timeouts)
+	later(t, c.l, 200*time.Millisecond)
+	if c.is(c.l) || c.l.stats.Timeouts[TimeoutHTTPIdle] != 1 {
+		t.Errorf("it lives on after that time; timeouts %v", c.l.stats.Timeouts)
+	}
+}
+
+// TestPageOutlastsDrain: a page that has begun to leave is sent to its end before its
+// connection is sent away.
+func TestPageOutlastsDrain(t *testing.T) {
+	c, body := slowPage(t, func(config *Config) { config.Drain = 100 * time.Millisecond })
+	c.l.beginDrain()
+	got := 0
+	for range 3 {
+		later(t, c.l, 200*time.Millisecond)
+		got += c.takes()
+	}
+	if got += c.takesAll(); got < len(body) {
+		t.Errorf("got %d bytes, want those of the page, %d", got, len(body))
+	}
+	_ = unix.Shutdown(c.peer, unix.SHUT_WR)
+	_ = c.l.event(c.fd, unix.EPOLLIN|unix.EPOLLRDHUP)
+	if c.is(c.l) || c.l.stats.Closed[websocket.CauseGoingAway] != 1 {
+		t.Errorf("it was not sent away: %v", c.l.stats.Closed)
 	}
 }
 

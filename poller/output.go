@@ -9,7 +9,7 @@ import (
 	"echogate/poller/websocket"
 )
 
-// turn is what an event left to do.
+// turn is what has come of one event of a connection, and is still to be done.
 type turn struct {
 	rest  []byte        // input that Receive did not consume
 	head  []byte        // output that leaves before out

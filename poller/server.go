@@ -335,13 +335,6 @@ func (s *Server) each(f func(*loop)) (n int) {
 	return n
 }
 
-// Each runs f on every open connection whose route has the pattern, each on its
-// own loop, in slices, so that a million of them do not stop anything. It does
-// not wait; connections that come or go meanwhile may be left out.
-func (s *Server) Each(pattern string, f func(*websocket.Conn) error) {
-	s.each(func(l *loop) { l.visit(0, pattern, f) })
-}
-
 // freed tells paused listeners that a descriptor is free.
 func (s *Server) freed() {
 	if s.starved.Load() > 0 {

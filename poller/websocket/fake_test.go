@@ -1,6 +1,8 @@
 package websocket
 
 import (
+	"bytes"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -18,6 +20,7 @@ type fakeLoop struct {
 	buffers int    // handed out and not given back
 	works   int    // Work values handed out
 	alloced int    // bytes asked for in all
+	largest int    // bytes of the largest buffer asked for
 	flushed []byte // what left by Flush
 	ended   []End
 	found   int // index of the route that the last request was for
@@ -28,6 +31,7 @@ func (l *fakeLoop) Now() time.Duration { return l.now }
 func (l *fakeLoop) Alloc(n int) []byte {
 	l.buffers++
 	l.alloced += n
+	l.largest = max(l.largest, n)
 	return make([]byte, 0, n)
 }
 
@@ -35,11 +39,13 @@ func (l *fakeLoop) Free(b []byte) {
 	if b != nil {
 		l.buffers--
 	}
-	b = b[:cap(b)]
-	for i := range b {
-		b[i] = 0xee // who looks at it now would see another connection's bytes
+	for b = b[:cap(b)]; len(b) > 0; {
+		b = b[copy(b, spoilt):] // who looks at it now would see another connection's bytes
 	}
 }
+
+// spoilt is what memory that was given back is overwritten with.
+var spoilt = bytes.Repeat([]byte{0xee}, 64<<10)
 
 func (l *fakeLoop) Found(_ *Conn, route int) { l.found = route }
 
@@ -105,6 +111,9 @@ func (p *peer) feed(b []byte) bool {
 		p.out = append(append(p.out, head...), out...)
 		p.loop.flushed, head, p.err = nil, nil, err
 		p.kept = slices.Clone(in[n:])
+		if len(p.kept) > tailMax && !p.Stopped() {
+			panic(fmt.Sprintf("the mover has to keep %d bytes", len(p.kept)))
+		}
 		p.rest()
 		more = p.Stopped() && !p.state.Held() || len(b) > 0
 	}
