@@ -254,6 +254,53 @@ func TestTinyFramesMakeShortTurns(t *testing.T) {
 	}
 }
 
+// TestLingerIsBounded: of what a peer sends on after its failure 64 KiB are read,
+// then it is cut, however little time has passed (limits.md D4).
+func TestLingerIsBounded(t *testing.T) {
+	l := still(t, limited(nil))
+	c := open(t, l)
+	c.sends([]byte("\x81\x01x")) // not masked
+	c.want("the failure", ws.OpClose)
+	junk := make([]byte, 4<<10)
+	for sent := len(junk); sent < lingerBytes; sent += len(junk) {
+		c.sends(junk)
+	}
+	if !c.is(l) {
+		t.Fatal("it was cut before it had sent that much")
+	}
+	c.sends(junk)
+	if c.is(l) || l.stats.Closed[websocket.CauseProtocol] != 1 {
+		t.Errorf("still there: %t; closed by cause: %v", c.is(l), l.stats.Closed)
+	}
+}
+
+// TestEvict: of those that hold memory the one that was heard of longest ago has
+// to go (limits.md C4).
+func TestEvict(t *testing.T) {
+	l := still(t, limited(nil))
+	idle := open(t, l)
+	var holding []stillConn
+	for range 3 {
+		c := open(t, l)
+		c.sends(partly(1000)[:500])
+		holding = append(holding, c)
+		later(t, l, time.Second/2)
+	}
+	holding[0].sends(partly(1000)[500:600]) // heard of again
+	for _, i := range []int{1, 2, 0} {
+		if !l.evict() {
+			t.Fatal("nobody has to go")
+		}
+		end := holding[i].want("the one heard of longest ago", ws.OpClose)[0]
+		if code, _ := ws.ParseCloseFrameData(end.Payload); code != 1013 {
+			t.Errorf("closed with %d, want 1013", code)
+		}
+	}
+	if l.evict() || !idle.ws.Open() {
+		t.Error("who holds nothing has to go")
+	}
+}
+
 // TestReadsAfterABacklog: for 10 s after a backlog a read takes little, for that
 // may become one as well (limits.md C1).
 func TestReadsAfterABacklog(t *testing.T) {

@@ -164,7 +164,9 @@ func TestMaxConnections(t *testing.T) {
 func TestMaxConnectionsReserve(t *testing.T) {
 	t.Parallel()
 	const held = 20
-	s := prepare(t, map[string]websocket.Route{"/": echoing}, func(c *Config) { c.MaxConnections = 1 })
+	s := prepare(t, map[string]websocket.Route{"/": echoing}, func(c *Config) {
+		c.MaxConnections, c.HandshakeTimeout = 1, time.Hour // who is not refused a place stays
+	})
 	if got, want := s.conf().refusals, descriptors()-reserve-1; got != want {
 		t.Errorf("got %d places for who is refused, want the %d that descriptors are left for", got, want)
 	}
