@@ -57,7 +57,7 @@ func abuse(ctx context.Context, c *abuseCommand, out, errOut io.Writer) error {
 			return usageError{err}
 		}
 	}
-	if err := checkFiles(c.JSON); err != nil {
+	if err := checkOutputs(output{"json", c.JSON}); err != nil {
 		return usageError{err}
 	}
 	command, remove, err := c.command(ctx, adminOff, errOut)
@@ -104,7 +104,7 @@ func (c *abuseCommand) write(v Verdicts, out io.Writer) error {
 		e.SetEscapeHTML(false)
 		return e.Encode(v)
 	}
-	if c.JSON == "-" {
+	if c.JSON == standardOutput {
 		return asJSON(out)
 	}
 	if err := v.Write(out); err != nil {

@@ -271,7 +271,7 @@ func (s *stage) upgradeTo(peers []*peer, target string) map[int]int {
 func (s *stage) request() []byte { return s.requestOf(s.server.Target) }
 
 func (s *stage) requestOf(target string) []byte {
-	return appendRequest(nil, s.server.Host, target, s.offer, nonce(1, 1, 1))
+	return appendRequest(nil, s.server.Host, target, &request{Extensions: s.offer}, nonce(1, 1, 1))
 }
 
 // open connects and upgrades n peers, all of which must be served. A few at a

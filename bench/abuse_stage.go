@@ -25,16 +25,16 @@ type stage struct {
 
 // newStage starts the server.
 func newStage(ctx context.Context, command string, n int) (*stage, error) {
-	command, urls, err := withPort(command, []string{"ws://127.0.0.1:" + portPlace + "/echo"})
+	command, urls, err := withPort(command, []string{scheme(command) + "://127.0.0.1:" + portPlace + "/echo"})
 	if err != nil {
 		return nil, err
 	}
 	s := &stage{n: n}
-	if s.server, err = lookUp(ctx, urls[0]); err != nil {
+	if s.server, err = lookUp(ctx, urls[0], nil); err != nil {
 		return nil, err
 	}
-	s.sockaddr, s.family = sockaddr(s.server.Address)
-	if s.program, err = startProgram(ctx, command, s.server.Address, nil); err != nil {
+	s.sockaddr, s.family = s.server.sockaddr()
+	if s.program, err = startProgram(ctx, command, &s.server, nil); err != nil {
 		return nil, err
 	}
 	if s.process, err = OpenProcess(s.program.Process.Pid, ""); err != nil {
@@ -96,7 +96,7 @@ func (s *stage) bystanders(d time.Duration) *measurement {
 	return &measurement{
 		load: load{
 			Mode: modeEcho, Servers: []server{s.server}, Size: bystanderSize, Duration: d, Timeout: clientPatience,
-			Connections: bystanderCount, InFlight: bystanderCount, Pipeline: 1, Messages: -1,
+			Connections: bystanderCount, InFlight: bystanderCount, Pipeline: 1, Messages: -1, Insecure: true,
 		},
 		procs: 1, interval: bystanderEvery, show: func(Live) {},
 	}

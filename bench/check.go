@@ -26,8 +26,13 @@ func (f *loadFlags) check() error {
 	case f.Procs < 0 || f.Procs > f.Connections:
 		return fmt.Errorf("--procs: from 1 to the number of connections, %d, not %d", f.Connections, f.Procs)
 	}
+	for _, name := range f.Subprotocol {
+		if !isToken(name) {
+			return fmt.Errorf("--subprotocol: %q is not a name", name)
+		}
+	}
 	for i, u := range f.URL {
-		if _, _, _, err := parseURL(strings.ReplaceAll(u, portPlace, "0")); err != nil {
+		if _, _, err := parseURL(strings.ReplaceAll(u, portPlace, "0")); err != nil {
 			return fmt.Errorf("url %d: %w", i+1, err)
 		}
 	}
@@ -40,6 +45,8 @@ func (f *watchFlags) check() error {
 		return fmt.Errorf("--every: at least %v, not %v", tickTime, f.Every)
 	case f.Exec != "" && len(f.Pid) > 0:
 		return fmt.Errorf("--pid and --exec: only one of them")
+	case f.Metrics != "" && f.Exec == "" && len(f.Pid) == 0:
+		return fmt.Errorf("--metrics: of which process? --pid or --exec says so")
 	}
 	return nil
 }
@@ -48,7 +55,25 @@ func (f *runFlags) check() error {
 	if err := f.loadFlags.check(); err != nil {
 		return err
 	}
+	if f.Payload != "" && f.given["size"] {
+		return fmt.Errorf("--size and --payload: only one of them")
+	}
+	inURL := strings.Contains(strings.Join(f.urls(), " "), portPlace)
+	switch inExec := strings.Contains(f.Exec, portPlace); {
+	case inURL && !inExec:
+		return fmt.Errorf("--exec: %s in a URL needs one in the command", portPlace)
+	case inExec && !inURL:
+		return fmt.Errorf("--exec: %s in the command needs one in the URL, as ws://127.0.0.1:%[1]s/echo", portPlace)
+	}
 	return f.watchFlags.check()
+}
+
+// urls are those that were given, or the one of the server of --exec.
+func (f *runFlags) urls() []string {
+	if len(f.URL) == 1 && f.URL[0] == defaultURL && strings.Contains(f.Exec, portPlace) {
+		return []string{"ws://127.0.0.1:" + portPlace + "/echo"}
+	}
+	return f.URL
 }
 
 func (c *echoCommand) check() error {

@@ -76,6 +76,7 @@ type loop struct {
 	// Immutable.
 	share     *share
 	targets   []target
+	request   request
 	sources   []unix.Sockaddr
 	seed      uint64
 	timeout   int64
@@ -99,8 +100,14 @@ type target struct {
 	sockaddr unix.Sockaddr
 	family   int
 	tls      *tls.Config // nil: plain
+	address  string      // for people
 	host     string
 	path     string
+}
+
+// unreachable is the failure of a connect to it.
+func (to *target) unreachable(err error) *failure {
+	return &failure{connectKind(err), "connect to " + to.address + ": " + err.Error()}
 }
 
 // clock reads the monotonic clock alone: half the price of time.Now.

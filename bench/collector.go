@@ -14,6 +14,9 @@ import (
 const (
 	busyShare = 0.90
 	lateShare = 0.01
+	// busyTime is how long a loop must have measured to be called busy: of a
+	// shorter run most is its begin and its end.
+	busyTime = 100 * time.Millisecond
 )
 
 // openMoments is for how many intervals back percentiles of several workers
@@ -159,17 +162,19 @@ func (c *Collector) AddRSS(at time.Time, bytes int64) {
 
 // Live is what there is to show while the run goes on.
 type Live struct {
-	Elapsed     time.Duration
-	Count       int64   // since the beginning
-	Rate        float64 // in the last whole moment
-	P99         Micros  // in the last whole moment
-	Connections int     // now
-	Errors      int64   // since the beginning
+	Elapsed     time.Duration // since the run began
+	Measured    time.Duration // since measuring did; 0: connections are being opened
+	Count       int64         // since the beginning
+	Rate        float64       // in the last whole moment
+	P99         Micros        // in the last whole moment
+	Connections int           // now
+	Errors      int64         // since the beginning
 }
 
 // Live is the state after the last Add.
 func (c *Collector) Live() Live {
-	l := Live{Count: c.total.Count, Errors: c.total.Errors.Sum()}
+	t := &c.total
+	l := Live{Measured: t.End.Sub(t.Start), Count: t.Count, Errors: t.Errors.Sum()}
 	for _, w := range c.workers {
 		l.Connections += w.connections
 	}
@@ -184,7 +189,7 @@ func (c *Collector) Live() Live {
 	return l
 }
 
-// Finish computes into r what the intervals tell. The Collector may go on.
+// Finish computes into r what the intervals tell. The Collector takes none after.
 func (c *Collector) Finish(r *Result) {
 	t := &c.total
 	r.Version = resultVersion
@@ -194,6 +199,7 @@ func (c *Collector) Finish(r *Result) {
 	r.Rate = perSecond(t.Count, r.Duration)
 	r.MBPerSecond = perSecond(t.Bytes, r.Duration) / 1e6
 	r.Latency, r.Percentiles = t.Latencies.Latency(), t.Latencies.Points()
+	r.latencies = t.Latencies
 	r.Sent, r.Late = t.Sent, t.Late
 	r.Errors, r.ErrorsByKind = t.Errors.Sum(), t.Errors
 	r.Lost, r.Losses = t.LostCount, sortedLosses(c.losses)
@@ -224,7 +230,7 @@ func sortedLosses(losses []Loss) []Loss {
 func (c *Collector) bottleneck() string {
 	var busiest float64
 	for _, w := range c.workers {
-		if w.elapsed > 0 {
+		if w.elapsed >= busyTime {
 			busiest = max(busiest, float64(w.cpu)/float64(w.elapsed))
 		}
 	}

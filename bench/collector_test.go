@@ -46,6 +46,24 @@ func TestCollectorSetup(t *testing.T) {
 	}
 }
 
+// What a run of an instant used of a core is its begin and its end.
+func TestBottleneckNeedsTime(t *testing.T) {
+	for _, x := range []struct {
+		seconds float64
+		busy    bool
+	}{{0.0001, false}, {0.099, false}, {0.1, true}, {10, true}} {
+		c := NewCollector(collectorStart, time.Second)
+		iv := interval(0, 0, x.seconds, 1)
+		iv.CPU = iv.End.Sub(iv.Start)
+		c.Add(iv)
+		var r Result
+		c.Finish(&r)
+		if busy := r.Bottleneck != ""; busy != x.busy {
+			t.Errorf("a core for %v s: got %q", x.seconds, r.Bottleneck)
+		}
+	}
+}
+
 // TestCollectorSeries: the moments of several workers are added up, whichever
 // comes first, and one that has both setup and messages has the rate of these.
 func TestCollectorSeries(t *testing.T) {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -11,10 +12,15 @@ import (
 
 const about = `A load generator for WebSocket servers that echo: every byte that comes back is verified.`
 
-const commandHelp = "help" // --help has been answered
+const commandHelp = "help" // --help or --version has been answered
 
 // epilogue is the part of the reference that kong does not know.
 const epilogue = `
+Examples
+  bench echo -c 100 --pipeline 16 -d 10s ws://127.0.0.1:9998/echo
+  bench rate --rate 50k -c 1000 --fail 'p99<20ms,errors==0' --html report.html
+  bench echo -n 1M -H 'Authorization: Bearer secret' wss://example.org/echo
+
 Values
   SIZE is bytes: 64, 1KiB, 1MB. N is 100, 50k or 1M. TIME is 500ms, 10s, 5m.
 
@@ -37,7 +43,7 @@ type parsed struct {
 	mode    mode // nil for abuse, compare, soak and the worker
 }
 
-// parse reads the command line, and answers --help on out.
+// parse reads the command line, and answers --help and --version on out.
 func parse(args []string, out io.Writer) (*parsed, error) {
 	p := new(parsed)
 	helped := false
@@ -56,6 +62,7 @@ func parse(args []string, out io.Writer) (*parsed, error) {
 		modeStorm: &p.Storm, modeSlow: &p.Slow, modeMixed: &p.Mixed,
 	}[p.command]
 	if p.mode != nil {
+		p.mode.flags().given = given(ctx)
 		return p, p.mode.check()
 	}
 	if p.command == modeCompare {
@@ -70,7 +77,19 @@ func parse(args []string, out io.Writer) (*parsed, error) {
 	return p, nil
 }
 
-// newKong builds the parser of line. exit is called when --help was answered.
+// given are the flags on the command line, by name.
+func given(ctx *kong.Context) map[string]bool {
+	names := make(map[string]bool)
+	for _, p := range ctx.Path {
+		if p.Flag != nil {
+			names[p.Flag.Name] = true
+		}
+	}
+	return names
+}
+
+// newKong builds the parser of line. exit is called when --help or --version was
+// answered.
 func newKong(line *commandLine, out io.Writer, exit func(int)) *kong.Kong {
 	k, err := kong.New(line, append(decoders(),
 		kong.Name("bench"),
@@ -80,12 +99,27 @@ func newKong(line *commandLine, out io.Writer, exit func(int)) *kong.Kong {
 		kong.Help(help),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
 		kong.ValueFormatter(describe),
-		kong.Vars{"inflight": strconv.Itoa(defaultInFlight)},
+		kong.Vars{"inflight": strconv.Itoa(defaultInFlight), "url": defaultURL, "version": version()},
 	)...)
 	if err != nil {
 		panic("bench: internal error: " + err.Error()) // a bad tag in commandLine
 	}
 	return k
+}
+
+// version is that of the program: of its module, or the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "bench, version unknown"
+	}
+	text := "bench " + info.Main.Version + ", " + info.GoVersion
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && !strings.Contains(info.Main.Version, s.Value[:min(len(s.Value), 12)]) {
+			text += ", commit " + s.Value
+		}
+	}
+	return text
 }
 
 // help is kong's own and the epilogue.
@@ -99,7 +133,7 @@ func help(o kong.HelpOptions, ctx *kong.Context) error {
 
 // describe is the text beside a flag: what it does, and its default.
 func describe(v *kong.Value) string {
-	if v.Flag == nil || !v.HasDefault {
+	if !v.HasDefault {
 		return v.Help
 	}
 	return fmt.Sprintf("%s Default %s.", v.Help, v.Default)

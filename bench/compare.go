@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -15,7 +16,7 @@ import (
 // falls on all of them.
 type compareCommand struct {
 	Mode        string        `default:"echo" enum:"echo,idle,storm" placeholder:"MODE" help:"What to run: echo, idle or storm."`
-	Peer        []Peer        `sep:"none" placeholder:"NAME=COMMAND" help:"Another server: a program that takes --listen 127.0.0.1:PORT, or a command with {port} in it."`
+	Peer        []Peer        `sep:"none" placeholder:"NAME=COMMAND" help:"Another server: a program that takes --listen 127.0.0.1:PORT, or a command with {port} in it. With {cert} and {key} in it, for which files of PEM are put, it is spoken to with TLS."`
 	Only        []string      `placeholder:"NAME" help:"Of the servers only these."`
 	Base        string        `placeholder:"NAME" help:"The server that the others are divided by. Without it the first."`
 	Path        string        `default:"/echo" placeholder:"PATH" help:"What to ask the servers for."`
@@ -24,13 +25,15 @@ type compareCommand struct {
 	Size        []Size        `default:"64B" placeholder:"SIZE" help:"Payload of a message; a list makes a row for each."`
 	Pipeline    []int         `default:"1" placeholder:"N" help:"Messages under way on one connection; a list makes a row for each."`
 	Compression bool          `help:"Compress with permessage-deflate, without context takeover, those of the repository's servers that can."`
+	TLS         bool          `name:"tls" help:"With TLS: the gateway, in the clear too, and net/http, of the repository's servers."`
+	Resume      bool          `help:"TLS: resume sessions; without it every handshake is a full one."`
 	Duration    time.Duration `short:"d" default:"1s" placeholder:"TIME" help:"How long to measure each time."`
 	Timeout     time.Duration `default:"10s" placeholder:"TIME" help:"How long a connect, an upgrade or an echo may take."`
 	Source      Sources       `placeholder:"ADDRESSES" help:"Source addresses of the connections."`
 	Procs       int           `default:"1" placeholder:"N" help:"Worker processes of the client."`
 	ServerCPUs  cpuSet        `name:"server-cpus" placeholder:"CPUS" help:"Cores that the server runs on, as 1 or 0,2-3."`
 	ClientCPUs  cpuSet        `name:"client-cpus" placeholder:"CPUS" help:"Cores that the client runs on."`
-	JSON        string        `name:"json" placeholder:"FILE" help:"Write all runs as JSON."`
+	JSON        string        `name:"json" placeholder:"FILE" help:"Write all runs as JSON; - is standard output, without the tables."`
 	Markdown    string        `placeholder:"FILE" help:"Write the tables as Markdown."`
 	Plot        string        `placeholder:"FILE" help:"Draw the first table's ratios as SVG."`
 }
@@ -51,6 +54,8 @@ func (c *compareCommand) check() error {
 		return fmt.Errorf("--duration: more than 0, not %v", c.Duration)
 	case c.Timeout <= 0:
 		return fmt.Errorf("--timeout: more than 0, not %v", c.Timeout)
+	case c.Resume && !c.TLS && !slices.ContainsFunc(c.Peer, func(p Peer) bool { return strings.Contains(p.Command, certPlace) }):
+		return fmt.Errorf("--resume: there is nothing to resume without --tls, or a server with %s in its command", certPlace)
 	}
 	return nil
 }
@@ -65,6 +70,7 @@ func (c *compareCommand) cells() []load {
 					Mode: c.Mode, Sources: c.Source, Size: int(size), Duration: c.Duration, Timeout: c.Timeout,
 					Connections: connections, InFlight: defaultInFlight, Pipeline: pipeline, Messages: -1,
 					Probes: float64(connections) / 100, Compression: c.Compression,
+					Insecure: true, Resume: c.Resume,
 				})
 			}
 		}
@@ -78,13 +84,16 @@ func (d *load) name() string {
 	if d.Compression {
 		name += ", compressed"
 	}
+	if d.Resume {
+		name += ", resumed"
+	}
 	return name
 }
 
 // compare runs all rounds and writes the tables. Interrupted, it writes those
 // of what was measured.
 func compare(ctx context.Context, c *compareCommand, out, errOut io.Writer) error {
-	if err := checkFiles(c.JSON, c.Markdown, c.Plot); err != nil {
+	if err := checkOutputs(output{"json", c.JSON}, output{"markdown", c.Markdown}, output{"plot", c.Plot}); err != nil {
 		return usageError{err}
 	}
 	for _, d := range c.cells() {
@@ -102,6 +111,9 @@ func compare(ctx context.Context, c *compareCommand, out, errOut io.Writer) erro
 	}
 	defer os.RemoveAll(dir)
 	if err := buildPeers(ctx, peers, dir, errOut); err != nil {
+		return err
+	}
+	if err := certify(peers, dir); err != nil {
 		return err
 	}
 	names := make([]string, len(peers))
@@ -140,7 +152,7 @@ func (c *compareCommand) rounds(ctx context.Context, peers []*Peer, table *Compa
 
 // once measures one server under one load.
 func (c *compareCommand) once(ctx context.Context, p *Peer, d load) (*Result, error) {
-	command, urls, err := withPort(p.start(), []string{"ws://127.0.0.1:" + portPlace + c.Path})
+	command, urls, err := withPort(p.start(), []string{p.scheme() + "://127.0.0.1:" + portPlace + c.Path})
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +162,7 @@ func (c *compareCommand) once(ctx context.Context, p *Peer, d load) (*Result, er
 	if d.Sources == nil {
 		d.Sources = loopbackSources(d.total(), d.Servers)
 	}
-	server, err := startProgram(ctx, command, d.Servers[0].Address, c.ServerCPUs)
+	server, err := startProgram(ctx, command, &d.Servers[0], c.ServerCPUs)
 	if err != nil {
 		return nil, err
 	}
@@ -164,6 +176,9 @@ func (c *compareCommand) once(ctx context.Context, p *Peer, d load) (*Result, er
 }
 
 func (c *compareCommand) write(table *Comparison, out io.Writer) error {
+	if c.JSON == standardOutput {
+		return table.WriteJSON(out)
+	}
 	if err := table.Write(out); err != nil {
 		return err
 	}

@@ -34,8 +34,8 @@ func TestExec(t *testing.T) {
 func TestExecThatFails(t *testing.T) {
 	taken := startServer(t, echo)
 	for _, x := range []struct{ command, url, want string }{
-		{"echo nothing to serve; false", "ws://127.0.0.1:{port}/", "ended before it listened"},
-		{"./no-such-program", "ws://127.0.0.1:{port}/", "no-such-program"},
+		{"echo nothing to serve {port}; false", "ws://127.0.0.1:{port}/", "ended before it listened"},
+		{"./no-such-program {port}", "ws://127.0.0.1:{port}/", "no-such-program"},
 		{os.Args[0] + " --listen 127.0.0.1:0", taken.url(), "listens on " + taken.Addr().String() + " already"},
 	} {
 		code, _, errOut := bench(t, "echo", "-d", "1s", "--exec", x.command, x.url)

@@ -5,7 +5,6 @@ import (
 	"compress/flate"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"strconv"
 
 	"github.com/gobwas/ws"
@@ -65,21 +64,20 @@ type packing struct {
 	frame  []byte // of the server, which was found to be the message
 }
 
-// newPackedStream prepares a message of size bytes of JSON, compressed.
-func newPackedStream(op ws.OpCode, size, batch int) *stream {
-	s := &stream{op: op, size: size, ring: 1, packing: &packing{reader: flate.NewReader(nil)}}
-	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
-	payload := jsonPayload(random, size)
+// newPackedStream prepares a message that is sent compressed, again and again.
+func newPackedStream(op ws.OpCode, payload []byte, batch int) *stream {
+	s := &stream{op: op, size: len(payload), ring: 1, packing: &packing{reader: flate.NewReader(nil)}}
 	s.expect(ws.NewFrame(op, true, payload))
 	f := ws.NewFrame(op, true, deflated(payload))
 	f.Header.Rsv = ws.Rsv(true, false, false)
-	s.say(ws.MaskFrameWith(f, randomMask(random)))
+	s.say(ws.MaskFrameWith(f, randomMask(newRandom())))
 	s.repeat(batch)
 	return s
 }
 
 // jsonPayload is size bytes of what services send each other: records with numbers.
-func jsonPayload(random *rand.Rand, size int) []byte {
+func jsonPayload(size int) []byte {
+	random := newRandom()
 	var b bytes.Buffer
 	for b.Len() < size {
 		fmt.Fprintf(&b, `{"id":%d,"name":"user-%d","active":%v,"score":%.2f,"tags":["alpha","beta"]},`,

@@ -28,13 +28,13 @@ func TestCheckAgreed(t *testing.T) {
 		{"permessage-bzip2", "not offered"},
 		{"permessage-deflate; server_no_context_takeover|Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover", "not offered"},
 	} {
-		err := checkAnswer([]byte(strings.ReplaceAll(good+x.value, "|", "\r\n")), deflateOffer, [24]byte([]byte(sampleKey)))
+		err := checkAnswer([]byte(strings.ReplaceAll(good+x.value, "|", "\r\n")), &request{Extensions: deflateOffer}, [24]byte([]byte(sampleKey)))
 		if x.want == "" && err != nil || x.want != "" && (err == nil || !strings.Contains(err.Error(), x.want)) {
 			t.Errorf("%q: got %v, want %q", x.value, err, x.want)
 		}
 	}
 	bare := strings.TrimSuffix(good, "|Sec-WebSocket-Extensions: ")
-	if err := checkAnswer([]byte(strings.ReplaceAll(bare, "|", "\r\n")), deflateOffer, [24]byte([]byte(sampleKey))); err == nil {
+	if err := checkAnswer([]byte(strings.ReplaceAll(bare, "|", "\r\n")), &request{Extensions: deflateOffer}, [24]byte([]byte(sampleKey))); err == nil {
 		t.Error("an offer without an answer was taken for good")
 	}
 }
@@ -73,8 +73,8 @@ func packedConversations(s *stream) map[string][]byte {
 // However the bytes of a compressed answer are cut, the same comes out.
 func TestPackedVerificationDoesNotDependOnCuts(t *testing.T) {
 	for _, size := range []int{0, 1, 100, 1000} {
-		for name := range packedConversations(newPackedStream(ws.OpBinary, size, 1)) {
-			s := newPackedStream(ws.OpBinary, size, 1)
+		for name := range packedConversations(newPackedStream(ws.OpBinary, jsonPayload(size), 1)) {
+			s := newPackedStream(ws.OpBinary, jsonPayload(size), 1)
 			wire := packedConversations(s)[name]
 			for i := range wire {
 				if messages, _, f := verified(s, wire[:i], wire[i:]); messages != 3 || f != nil {
@@ -88,7 +88,7 @@ func TestPackedVerificationDoesNotDependOnCuts(t *testing.T) {
 // What does not inflate to the message is noticed, and so are bits that a message
 // may not have, whatever was learnt before.
 func TestWrongCompressionIsNoticed(t *testing.T) {
-	s := newPackedStream(ws.OpBinary, 500, 1)
+	s := newPackedStream(ws.OpBinary, jsonPayload(500), 1)
 	p := bytes.Clone(s.payload(0))
 	good := packedFrames(packedFrame(ws.OpBinary, true, deflated(p)))
 	if n, _, f := verified(s, good); n != 1 || f != nil || s.repeats(0, append(good, good...)) != 2 {
@@ -158,6 +158,26 @@ func TestEchoCompressed(t *testing.T) {
 					t.Errorf("got %d messages, %d bytes, %d errors, %d lost; notes: %q", r.Count, r.Bytes, r.Errors, r.Lost, r.Notes)
 				}
 			})
+		}
+	}
+}
+
+// The other modes in which messages may be compressed.
+func TestModesCompressed(t *testing.T) {
+	s := startServer(t, func(c net.Conn, _ int64, f ws.Frame) error {
+		p, err := wsflate.DecompressFrame(f)
+		if err != nil {
+			return err
+		}
+		if p, err = wsflate.CompressFrame(ws.NewFrame(p.Header.OpCode, true, p.Payload)); err != nil {
+			return err
+		}
+		return ws.WriteFrame(c, p)
+	}, compressed)
+	for mode, args := range map[string][]string{"rate": {"--rate", "300"}, "idle": {"--probes", "100"}} {
+		r := result(t, append([]string{mode, "-c", "3", "-d", "300ms", "--size", "1KiB", "--compression", s.url()}, args...)...)
+		if r.Count < 3 || r.Errors != 0 || r.Lost != 0 {
+			t.Errorf("%s: got %d messages, %d errors, %d lost; notes: %q", mode, r.Count, r.Errors, r.Lost, r.Notes)
 		}
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+	"unicode/utf8"
 )
 
 // usageError is an error of the command line that only shows when it is tried.
@@ -14,21 +14,19 @@ type usageError struct{ error }
 // drive runs a mode and writes its reports.
 func drive(ctx context.Context, m mode, out io.Writer, errOut *os.File) error {
 	f := m.flags()
-	d := m.load()
-	if err := checkDescriptors(d.total(), f.Procs); err != nil {
+	d, err := f.prepare(m.load())
+	if err != nil {
 		return usageError{err}
 	}
-	if err := checkFiles(f.JSON, f.HTML); err != nil {
-		return usageError{err}
+	command, urls, err := withPort(f.Exec, f.urls())
+	if err != nil {
+		return err
 	}
-	command, urls, err := withPort(f.Exec, f.URL)
+	command, metrics, err := withAdminPort(command, f.Metrics)
 	if err != nil {
 		return err
 	}
 	if d.Servers, err = lookUpAll(ctx, urls, f.Source); err != nil {
-		return usageError{err}
-	}
-	if d.CA, err = readCA(f.CA); err != nil {
 		return usageError{err}
 	}
 	if d.Sources == nil {
@@ -36,18 +34,18 @@ func drive(ctx context.Context, m mode, out io.Writer, errOut *os.File) error {
 	}
 	pids := f.Pid
 	if command != "" {
-		p, err := startProgram(ctx, command, d.Servers[0].Address, nil)
+		p, err := startProgram(ctx, command, &d.Servers[0], nil)
 		if err != nil {
 			return err
 		}
 		defer p.stop()
 		pids = []int{p.Process.Pid}
 	}
-	processes, err := openProcesses(pids, f.Metrics)
+	processes, err := openProcesses(pids, metrics)
 	if err != nil {
 		return usageError{fmt.Errorf("--pid: %w", err)}
 	}
-	progress := NewProgress(errOut, Goal{d.Duration, max(d.Messages, 0)})
+	progress := NewProgress(errOut, goal(&d))
 	run := measurement{load: d, procs: f.Procs, server: processes, interval: f.Every, show: progress.Show}
 	r, err := run.run(ctx)
 	progress.Stop()
@@ -58,6 +56,54 @@ func drive(ctx context.Context, m mode, out io.Writer, errOut *os.File) error {
 		return err
 	}
 	return f.judge(r)
+}
+
+// prepare finds, before anything is started, what would fail later, and reads
+// the files that the flags name.
+func (f *runFlags) prepare(d load) (load, error) {
+	err := checkOutputs(output{"json", f.JSON}, output{"html", f.HTML})
+	if err == nil {
+		err = checkDescriptors(d.total(), f.Procs)
+	}
+	if err == nil {
+		d.CA, err = readCA(f.CA)
+	}
+	if err == nil {
+		d.Cert, d.Key, err = readPair(f.Cert, f.Key)
+	}
+	if err == nil && f.Payload != "" {
+		d.Payload, err = readPayload(f.Payload, f.Text)
+		d.Size = len(d.Payload)
+	}
+	return d, err
+}
+
+// readPayload reads the file of --payload.
+func readPayload(name string, text bool) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("--payload: %w", err)
+	}
+	defer file.Close()
+	p, err := io.ReadAll(io.LimitReader(file, maxSize+1)) // what it is given may have no end
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("--payload: %w", err)
+	case len(p) > maxSize:
+		return nil, fmt.Errorf("--payload: at most %v, %s has more", Size(maxSize), name)
+	case text && !utf8.Valid(p):
+		return nil, fmt.Errorf("--payload: %s is not UTF-8, as messages of --text are", name)
+	}
+	return p, nil
+}
+
+// goal is when a run of the load is over.
+func goal(d *load) Goal {
+	g := Goal{d.Duration, max(d.Messages, 0)}
+	if d.Duration == unbounded {
+		g.Duration = 0
+	}
+	return g
 }
 
 // openProcesses finds the server's processes. Metrics are those of the first.
@@ -73,23 +119,10 @@ func openProcesses(pids []int, metrics string) ([]*Process, error) {
 	return processes, nil
 }
 
-// checkFiles fails before a run what would fail at its end.
-func checkFiles(names ...string) error {
-	for _, name := range names {
-		if name == "" || name == "-" {
-			continue
-		}
-		if _, err := os.Stat(filepath.Dir(name)); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	return nil
-}
-
 // write writes the table, and what else was asked for. The table comes first:
 // a disk that is full must not take it away.
 func (f *watchFlags) write(r *Result, out io.Writer) error {
-	if f.JSON == "-" {
+	if f.JSON == standardOutput {
 		return r.WriteJSON(out)
 	}
 	if err := WriteReport(out, r); err != nil {
@@ -99,22 +132,6 @@ func (f *watchFlags) write(r *Result, out io.Writer) error {
 		return err
 	}
 	return writeFile(f.HTML, func(w io.Writer) error { return WriteHTML(w, r) })
-}
-
-// writeFile writes a file, unless it has no name.
-func writeFile(name string, write func(io.Writer) error) error {
-	if name == "" {
-		return nil
-	}
-	file, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	if err := write(file); err != nil {
-		_ = file.Close()
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return file.Close()
 }
 
 // judge says which conditions of --fail do not hold. Without any, a run fails

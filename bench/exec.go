@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -15,8 +14,12 @@ import (
 	"time"
 )
 
-// portPlace stands for a free port in a command and its URL.
-const portPlace = "{port}"
+// portPlace stands for a free port in a command and its URL, adminPlace for a
+// second one, where its metrics are.
+const (
+	portPlace  = "{port}"
+	adminPlace = "{admin}"
+)
 
 const (
 	startTime = 20 * time.Second // that a server may take to listen
@@ -26,23 +29,27 @@ const (
 // program is a server that was started for a run.
 type program struct {
 	*exec.Cmd
-	output tail
-	ended  chan struct{} // closed when it has
+	output   tail
+	patience time.Duration // between SIGTERM and SIGKILL
+	ended    chan struct{} // closed when it has
 }
 
 // startProgram starts a server, as `sh` understands the command, and waits
-// until something accepts connections at address.
-func startProgram(ctx context.Context, command string, address netip.AddrPort, on cpuSet) (*program, error) {
-	if conn, err := net.DialTimeout("tcp", address.String(), time.Second); err == nil {
+// until something accepts connections where it is to listen.
+func startProgram(ctx context.Context, command string, to *server, on cpuSet) (*program, error) {
+	network, address := to.dialled()
+	if conn, err := net.DialTimeout(network, address, time.Second); err == nil {
 		conn.Close()
 		return nil, fmt.Errorf("--exec: something listens on %v already, which would be measured instead", address)
 	}
 	// With exec the shell becomes the server: its figures are those of its pid.
-	p := &program{Cmd: exec.Command("sh", "-c", "exec "+command), ended: make(chan struct{})}
+	p := &program{Cmd: exec.Command("sh", "-c", "exec "+command), patience: stopTime, ended: make(chan struct{})}
 	p.Stdout, p.Stderr = &p.output, &p.output
 	p.WaitDelay = stopTime
-	// Ctrl-C is for us: what the server did until then is to be measured.
-	p.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// Ctrl-C is for us: what the server did until then is to be measured. But it
+	// must not outlive us, whatever ends us. The kernel looks at the thread that
+	// started it, which Go keeps.
+	p.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	if err := on.start(p.Cmd); err != nil {
 		return nil, fmt.Errorf("--exec: %w", err)
 	}
@@ -50,7 +57,7 @@ func startProgram(ctx context.Context, command string, address netip.AddrPort, o
 		defer close(p.ended)
 		_ = p.Wait()
 	}()
-	if err := p.listening(ctx, address); err != nil {
+	if err := p.listening(ctx, network, address); err != nil {
 		p.stop()
 		return nil, err
 	}
@@ -58,15 +65,15 @@ func startProgram(ctx context.Context, command string, address netip.AddrPort, o
 }
 
 // listening waits until the server accepts connections.
-func (p *program) listening(ctx context.Context, address netip.AddrPort) error {
+func (p *program) listening(ctx context.Context, network, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	try := time.NewTicker(tickTime)
 	defer try.Stop()
 	for {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address.String())
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
 		if err == nil {
-			return hangUp(conn.(*net.TCPConn))
+			return hangUp(conn.(halfCloser))
 		}
 		select {
 		case <-p.ended:
@@ -80,7 +87,7 @@ func (p *program) listening(ctx context.Context, address netip.AddrPort) error {
 
 // hangUp ends a connection and waits, for a second at most, until the server
 // has done so too: it must not be among what the server held before the run.
-func hangUp(conn *net.TCPConn) error {
+func hangUp(conn halfCloser) error {
 	_ = conn.SetReadDeadline(time.Now().Add(time.Second))
 	if conn.CloseWrite() == nil {
 		_, _ = io.Copy(io.Discard, conn) // what ends it does not matter
@@ -88,12 +95,18 @@ func hangUp(conn *net.TCPConn) error {
 	return conn.Close()
 }
 
+// halfCloser is a connection of TCP or of a unix socket.
+type halfCloser interface {
+	net.Conn
+	CloseWrite() error
+}
+
 // stop ends the server, and what it may have started itself.
 func (p *program) stop() {
 	_ = syscall.Kill(-p.Process.Pid, syscall.SIGTERM)
 	select {
 	case <-p.ended:
-	case <-time.After(stopTime):
+	case <-time.After(p.patience):
 	}
 	_ = syscall.Kill(-p.Process.Pid, syscall.SIGKILL)
 	<-p.ended
@@ -149,4 +162,16 @@ func withPort(command string, urls []string) (string, []string, error) {
 		replaced[i] = strings.ReplaceAll(u, portPlace, port)
 	}
 	return strings.ReplaceAll(command, portPlace, port), replaced, nil
+}
+
+// withAdminPort replaces {admin} in a command and the URL of its metrics.
+func withAdminPort(command, metrics string) (string, string, error) {
+	if !strings.Contains(command+metrics, adminPlace) {
+		return command, metrics, nil
+	}
+	port, err := freePort()
+	if err != nil {
+		return "", "", err
+	}
+	return strings.ReplaceAll(command, adminPlace, port), strings.ReplaceAll(metrics, adminPlace, port), nil
 }

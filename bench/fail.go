@@ -156,11 +156,26 @@ func parseMetric(name string) (metric, error) {
 		}
 		return metric{name, number, func(r *Result) (float64, bool) { return float64(r.ErrorsByKind[k]), true }}, nil
 	}
+	if q, ok := parseQuantile(name); ok {
+		return metric{name, duration, func(r *Result) (float64, bool) {
+			if r.latencies == nil || r.Latency.Count == 0 {
+				return 0, false
+			}
+			return micros(r.latencies.Quantile(q)), true
+		}}, nil
+	}
 	names := make([]string, len(metrics))
 	for i := range metrics {
 		names[i] = metrics[i].name
 	}
-	return metric{}, fmt.Errorf("%q is not a metric: accepted are %s, errors.KIND", name, strings.Join(names, ", "))
+	return metric{}, fmt.Errorf("%q is not a metric: accepted are %s, any other percentile as p95, errors.KIND", name, strings.Join(names, ", "))
+}
+
+// parseQuantile reads p95 or p99.99.
+func parseQuantile(name string) (q float64, ok bool) {
+	digits, ok := strings.CutPrefix(name, "p")
+	q, err := strconv.ParseFloat(digits, 64)
+	return q, ok && isDecimal(digits) && err == nil && q > 0 && q < 100
 }
 
 func parseOperator(text string) (operator, error) {

@@ -19,6 +19,10 @@ func thresholdResult() *Result {
 		Server: &Usage{CPUPerMessage: 3.5, End: Sample{RSS: 64 << 20}},
 	}
 	r.ErrorsByKind[KindReset] = 5
+	r.latencies = NewHistogram() // of 1 to 1,000 ms
+	for ms := range int64(1000) {
+		r.latencies.Record((ms+1)*1e6, 1)
+	}
 	return r
 }
 
@@ -29,6 +33,7 @@ func TestThresholdsKept(t *testing.T) {
 		"mean==100us", "mean==100µs", "mean==100μs", "mean==100000ns", "mean==0.1ms", "p50<100µs", "p90<=200us",
 		"p99<=20ms", "p99!=0", "p99.9<31ms", "p99.9<0.031s", "max==2s", "max>0",
 		"late==7", "lost<3", "cpu==3500ns", "cpu<4us", "rss==64MiB", "rss<=67108864", "rss<68MB", "rss<1GB",
+		"p95>949ms", "p95<951ms", "p75>749ms,p75<751ms", "p99.99>999ms", "p0.1<1.1ms",
 		" p99 < 30ms , errors <= 5 ",
 	} {
 		var th Thresholds
@@ -51,6 +56,7 @@ func TestThresholdsFailed(t *testing.T) {
 		{"p99<10ms,errors==0,rate>50k", []string{"p99<10ms: p99 is 20 ms", "errors==0: errors is 5", "rate>50k: rate is 50,000"}},
 		{"p99.9<=29999us", []string{"p99.9<=29999us: p99.9 is 30 ms"}},
 		{"errors.reset<1, lost==0", []string{"errors.reset<1: errors.reset is 5", "lost==0: lost is 2"}},
+		{"p98<979ms", []string{"p98<979ms: p98 is 980.419 ms"}},
 		{"rss<1MiB,cpu<1us,mean<1us", []string{"rss<1MiB: rss is 64 MiB", "cpu<1us: cpu is 3.50000 µs", "mean<1us: mean is 100 µs"}},
 	}
 	for _, test := range tests {
@@ -69,10 +75,10 @@ func TestThresholdsFailed(t *testing.T) {
 // its latencies of 0 must not pass.
 func TestThresholdsNotMeasured(t *testing.T) {
 	var th Thresholds
-	if err := th.UnmarshalText([]byte("p99<20ms,cpu<5us,rss<1GiB,errors==0,count>0")); err != nil {
+	if err := th.UnmarshalText([]byte("p99<20ms,p95<20ms,cpu<5us,rss<1GiB,errors==0,count>0")); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"p99<20ms: not measured", "cpu<5us: not measured", "rss<1GiB: not measured", "count>0: count is 0"}
+	want := []string{"p99<20ms: not measured", "p95<20ms: not measured", "cpu<5us: not measured", "rss<1GiB: not measured", "count>0: count is 0"}
 	if got := th.Check(&Result{}); !slices.Equal(got, want) {
 		t.Errorf("failed %q, want %q", got, want)
 	}
@@ -83,7 +89,11 @@ func TestThresholdsRefused(t *testing.T) {
 		{"", `"" is not a condition: accepted are METRIC OPERATOR NUMBER, as p99<20ms`},
 		{"p99<20ms,", `"" is not a condition`},
 		{"p99", `"p99" is not a condition`},
-		{"p98<20ms", `"p98" is not a metric: accepted are rate, count, errors, mean, p50, p90, p99, p99.9, max, late, lost, cpu, rss, errors.KIND`},
+		{"p98x<20ms", `"p98x" is not a metric: accepted are rate, count, errors, mean, p50, p90, p99, p99.9, max, late, lost, cpu, rss, any other percentile as p95, errors.KIND`},
+		{"p<20ms", `"p" is not a metric`},
+		{"p100<20ms", `"p100" is not a metric`},
+		{"p1e1<20ms", `"p1e1" is not a metric`},
+		{"p95<20", `"20" has no unit`},
 		{"<20ms", `"" is not a metric`},
 		{"errors.bad==0", `"bad" is not a kind of error: accepted are connect, connect_timeout, upgrade,`},
 		{"p99=20ms", `"p99=20ms": "=" is not an operator: accepted are < <= > >= == !=`},

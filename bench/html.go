@@ -98,7 +98,7 @@ func figures(r *Result) []figure {
 		})
 	}
 	moments := thin(r.Series)
-	if len(moments) == 0 {
+	if len(moments) < 2 { // one moment is no course of time
 		return list
 	}
 	over := func(title, text string, moments []Moment, value func(*Moment) float64) {

@@ -40,10 +40,14 @@ type load struct {
 	Active      int     `json:"active"`    // connections of a closed loop beside the others
 	Churn       float64 `json:"churn"`     // connections a second that come and go
 
-	Compression bool `json:"compression"` // permessage-deflate
+	Request     request `json:"request"`     // of the upgrade
+	Payload     []byte  `json:"payload"`     // of every message; nil: random ones of Size bytes
+	Compression bool    `json:"compression"` // permessage-deflate
 
 	Insecure bool   `json:"insecure"` // TLS: any certificate will do
 	CA       []byte `json:"ca"`       // TLS: who signs, in PEM; empty: whom the system trusts
+	Cert     []byte `json:"cert"`     // TLS: the client's certificate, in PEM; empty: none
+	Key      []byte `json:"key"`      // TLS: its private key
 	Resume   bool   `json:"resume"`   // TLS: sessions are resumed
 }
 
@@ -51,6 +55,7 @@ type load struct {
 type server struct {
 	URL     string         `json:"url"`
 	Address netip.AddrPort `json:"address"`
+	Socket  string         `json:"socket"` // instead of Address: the file of a unix socket; @name is an abstract one
 	Host    string         `json:"host"`
 	Target  string         `json:"target"` // path and query
 	Secure  bool           `json:"secure"` // of TLS
@@ -91,17 +96,24 @@ func (d *load) total() int {
 }
 
 // churners is how many connections of a mixed load come and go at the same
-// time: a second's worth, within bounds.
-func (d *load) churners() int { return min(1+int(d.Churn), maxChurners) }
+// time: a second's worth, within bounds. A rate of 0 is no churn; that of an
+// opener's ramp would be one without a limit.
+func (d *load) churners() int {
+	if d.Churn == 0 {
+		return 0
+	}
+	return min(1+int(d.Churn), maxChurners)
+}
 
 const maxChurners = 256
 
-// offer are the extensions that clients offer.
-func (d *load) offer() string {
+// request is what upgrade requests have besides the usual.
+func (d *load) request() request {
+	r := d.Request
 	if d.Compression {
-		return deflateOffer
+		r.Extensions = deflateOffer
 	}
-	return ""
+	return r
 }
 
 // urls are those of all servers.
@@ -140,7 +152,6 @@ func (l *loop) addGroups() error {
 		if s.Reconnect {
 			g.behaviour = &returners{group: g}
 		} else {
-			g.opener.most = s.Connections
 			g.behaviour = &stormers{group: g}
 		}
 	case modeSlow:
@@ -151,7 +162,7 @@ func (l *loop) addGroups() error {
 		l.addIdlers(false)
 		l.addClosed(s.Active)
 		g := l.addGroup(s.churners(), group{})
-		g.opener.most, g.opener.ramp = g.count, s.Churn
+		g.opener.ramp = s.Churn
 		g.behaviour = &stormers{group: g}
 	}
 	return nil

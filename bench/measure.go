@@ -21,7 +21,8 @@ type measurement struct {
 	lanes     []*lane
 	reports   chan report
 	at        [phaseOver + 1]int // loops that have come to a phase
-	open      int                // connections when measuring began
+	opened    []bool             // loops whose connections are in open
+	open      int                // connections when measuring began, or when the run ended before
 	notes     []string
 	failed    error
 
@@ -47,9 +48,9 @@ func (w *watched) sample(ctx context.Context) {
 	w.samples = append(w.samples, sum)
 }
 
-// usage is nil without processes, or if the run ended before it measured.
+// usage is nil without processes.
 func (w *watched) usage(connections, messages int64) *Usage {
-	if len(w.processes) == 0 || len(w.samples) < 3 {
+	if len(w.processes) == 0 {
 		return nil
 	}
 	return NewUsage(w.samples[0], w.samples[1], w.samples[2], connections, messages)
@@ -63,6 +64,7 @@ func (m *measurement) run(ctx context.Context) (*Result, error) {
 	m.started = time.Now()
 	m.collector = NewCollector(m.started, m.interval)
 	m.reports = make(chan report, reportsHeld)
+	m.opened = make([]bool, max(m.procs, 1))
 	if err := m.startLanes(); err != nil {
 		m.endLanes()
 		return nil, err
@@ -172,7 +174,8 @@ func (m *measurement) take(r *report) {
 
 // reached counts the loops in a phase. When all are there, so is the run.
 func (m *measurement) reached(r *report) {
-	if r.Phase == phaseReady || r.Phase == phaseDrain && m.at[phaseReady] == 0 {
+	if !m.opened[r.Worker] { // phaseReady, or phaseDrain of one that was stopped before
+		m.opened[r.Worker] = true
 		m.open += r.Open
 	}
 	if m.at[r.Phase]++; m.at[r.Phase] < len(m.lanes) {
@@ -185,6 +188,9 @@ func (m *measurement) reached(r *report) {
 	case phaseDrain:
 		m.system[1] = SampleSystem()
 		m.sample()
+		if m.at[phaseReady] < len(m.lanes) { // nothing was measured: the end is the start too
+			m.sampleAgain()
+		}
 	case phaseKeep:
 		m.tell(commandFinish)
 	}
@@ -199,6 +205,13 @@ func (m *measurement) tell(c command) {
 func (m *measurement) sample() {
 	for _, w := range m.watched {
 		w.sample(context.Background())
+	}
+}
+
+// sampleAgain takes the last samples for the next ones too.
+func (m *measurement) sampleAgain() {
+	for _, w := range m.watched {
+		w.samples = append(w.samples, w.samples[len(w.samples)-1])
 	}
 }
 

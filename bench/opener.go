@@ -86,7 +86,7 @@ func (l *loop) connect(c *conn, g *group) {
 	*c = conn{id: c.id, fd: -1, group: c.group, state: stateConnecting, try: c.try + 1, since: l.clock()}
 	fd, err := connect(to.sockaddr, to.family, from, g.buffer)
 	if err != nil {
-		l.fail(c, &failure{connectKind(err), "connect: " + err.Error()})
+		l.fail(c, to.unreachable(err))
 		return
 	}
 	c.fd = int32(fd)
@@ -107,22 +107,22 @@ func (l *loop) targetOf(c *conn) *target {
 // connected looks what became of a connect. The event may be a late one of the
 // descriptor's former owner: then the send finds the socket not ready.
 func (l *loop) connected(c *conn) {
+	to := l.targetOf(c)
 	if errno := socketError(int(c.fd)); errno != 0 {
-		l.fail(c, &failure{connectKind(errno), "connect: " + errno.Error()})
+		l.fail(c, to.unreachable(errno))
 		return
 	}
-	to := l.targetOf(c)
 	if to.tls != nil {
 		l.secure(c, to)
 		return
 	}
-	l.head = appendRequest(l.head[:0], to.host, to.path, l.share.offer(), nonce(l.seed, c.id, c.try))
+	l.head = appendRequest(l.head[:0], to.host, to.path, &l.request, nonce(l.seed, c.id, c.try))
 	n, errno := send(int(c.fd), &l.head[0], len(l.head))
 	switch {
 	case errno == unix.EAGAIN || errno == unix.ENOTCONN:
 		return
 	case errno != 0:
-		l.fail(c, &failure{connectKind(errno), "connect: " + errno.Error()})
+		l.fail(c, to.unreachable(errno))
 	case n < len(l.head):
 		l.fail(c, &failure{KindIO, "the socket does not take an upgrade request at once"})
 	default:
@@ -147,7 +147,7 @@ func (l *loop) answered(c *conn, p []byte) {
 		c.flags |= flagHead
 		return
 	}
-	if err := checkAnswer(head, l.share.offer(), nonce(l.seed, c.id, c.try)); err != nil {
+	if err := checkAnswer(head, &l.request, nonce(l.seed, c.id, c.try)); err != nil {
 		l.fail(c, &failure{KindUpgrade, err.Error()})
 		return
 	}

@@ -16,6 +16,7 @@ type Peer struct {
 	Command string
 	dir     string // of its package, if it is to be built
 	flags   string // that it gets beside its address then
+	secure  bool   // it speaks TLS
 }
 
 // UnmarshalText reads NAME=COMMAND.
@@ -55,12 +56,7 @@ func (c *compareCommand) candidates() ([]*Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Compression {
-		peers = slices.DeleteFunc(peers, func(p *Peer) bool { return compressing[p.Name] == "" })
-		for _, p := range peers {
-			p.flags += compressing[p.Name]
-		}
-	}
+	peers = c.fit(peers)
 	for i := range c.Peer {
 		peers = append(peers, &c.Peer[i])
 	}
@@ -86,6 +82,21 @@ func (c *compareCommand) candidates() ([]*Peer, error) {
 		return nil, fmt.Errorf("--base: there is no server %q among those that are compared", c.Base)
 	}
 	return peers, nil
+}
+
+// fit leaves those of the repository's servers that can do what is compared, and
+// gives them the flags for it.
+func (c *compareCommand) fit(peers []*Peer) []*Peer {
+	if c.Compression {
+		peers = slices.DeleteFunc(peers, func(p *Peer) bool { return compressing[p.Name] == "" })
+		for _, p := range peers {
+			p.flags += compressing[p.Name]
+		}
+	}
+	if c.TLS {
+		return secure(peers)
+	}
+	return slices.DeleteFunc(peers, func(p *Peer) bool { return p.Name == httpsName })
 }
 
 // repositoryPeers are the gateway and the servers of bench/peers; none

@@ -238,7 +238,7 @@ func (l *loop) sweep() {
 		}
 		switch c.state {
 		case stateConnecting:
-			l.fail(c, &failure{KindConnectTimeout, "connect: no answer"})
+			l.fail(c, &failure{KindConnectTimeout, "connect to " + l.targetOf(c).address + ": no answer"})
 		case stateSecuring:
 			l.fail(c, &failure{KindUpgradeTimeout, "the TLS handshake did not end"})
 		case stateUpgrading:

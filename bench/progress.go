@@ -20,7 +20,7 @@ type Goal struct {
 func (g Goal) share(l Live) float64 {
 	var done float64
 	if g.Duration > 0 {
-		done = float64(l.Elapsed) / float64(g.Duration)
+		done = float64(l.Measured) / float64(g.Duration)
 	}
 	if g.Messages > 0 {
 		done = max(done, float64(l.Count)/float64(g.Messages))
@@ -84,6 +84,9 @@ func (p *Progress) Stop() {
 
 // String is the line that Progress shows.
 func (l Live) String() string {
+	if l.Measured == 0 {
+		return fmt.Sprintf("opening  %s  %s", plural(int64(l.Connections), "connection"), plural(l.Errors, "error"))
+	}
 	return fmt.Sprintf("%s /s  p99 %s  %s  %s",
 		formatNumber(l.Rate, tableDigits), formatMicros(micros(l.P99), tableDigits),
 		plural(int64(l.Connections), "connection"), plural(l.Errors, "error"))

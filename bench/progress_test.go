@@ -12,7 +12,7 @@ import (
 )
 
 func live(elapsed time.Duration, count int64) Live {
-	return Live{Elapsed: elapsed, Count: count, Rate: 123_456, P99: Micros(1360 * time.Microsecond), Connections: 10_000, Errors: 12}
+	return Live{Elapsed: elapsed, Measured: elapsed, Count: count, Rate: 123_456, P99: Micros(1360 * time.Microsecond), Connections: 10_000, Errors: 12}
 }
 
 func TestProgressLines(t *testing.T) {
@@ -98,6 +98,19 @@ func TestProgressBar(t *testing.T) {
 	}
 	if strings.Count(shown, "\n") != 1 {
 		t.Errorf("the bar broke its line: %q", shown)
+	}
+}
+
+// While connections are opened nothing of the way is done, however long that
+// takes.
+func TestProgressOfTheOpening(t *testing.T) {
+	l := live(time.Minute, 0)
+	l.Measured = 0
+	if got := l.String(); got != "opening  10,000 connections  12 errors" {
+		t.Errorf("got %q", got)
+	}
+	if got := (Goal{Duration: time.Second}).share(l); got != 0 {
+		t.Errorf("got %v of the way, want 0", got)
 	}
 }
 

@@ -51,7 +51,7 @@ func readme(t *testing.T) (text, head, tail string) {
 // has besides.
 func flagTables() string {
 	var b strings.Builder
-	common := strings.Fields("connections size text duration ramp in-flight timeout source insecure ca resume procs pid exec metrics json html fail every")
+	common := strings.Fields("connections size payload text duration ramp in-flight timeout source header subprotocol insecure ca cert key resume procs pid exec metrics json html fail every")
 	for _, command := range newKong(&commandLine{}, io.Discard, nil).Model.Children {
 		if command.Hidden {
 			continue
@@ -98,8 +98,10 @@ func TestReferenceNamesEverything(t *testing.T) {
 	}
 	for _, v := range []any{Result{}, Latency{}, Point{}, Loss{}, Moment{}, Usage{}, Sample{}, SystemUsage{}, SystemSample{}, Comparison{}, Cell{}, Verdict{}, Check{}, Soak{}, Flat{}, CrowdCount{}, SoakSample{}} {
 		for i := range reflect.TypeOf(v).NumField() {
-			key, _, _ := strings.Cut(reflect.TypeOf(v).Field(i).Tag.Get("json"), ",")
-			names = append(names, key)
+			if field := reflect.TypeOf(v).Field(i); field.IsExported() {
+				key, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+				names = append(names, key)
+			}
 		}
 	}
 	for _, name := range names {

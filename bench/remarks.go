@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // remarks are what a loop has to say about its run besides the figures. What it
@@ -15,8 +16,15 @@ type remarks struct {
 // maxRemarks is how many different notes a loop keeps.
 const maxRemarks = 20
 
-// add notes why a connection has ended.
-func (r *remarks) add(f *failure) { r.say(f.kind.String() + ": " + f.text) }
+// add notes why a connection has ended, and of what kind that is unless it says
+// so itself.
+func (r *remarks) add(f *failure) {
+	if kind := f.kind.String(); !strings.HasPrefix(f.text, kind) {
+		r.say(kind + ": " + f.text)
+		return
+	}
+	r.say(f.text)
+}
 
 // say notes a sentence.
 func (r *remarks) say(text string) {

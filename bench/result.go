@@ -60,6 +60,8 @@ type Result struct {
 
 	Series []Moment `json:"series"`
 	Notes  []string `json:"notes,omitempty"`
+
+	latencies *Histogram // what Latency and Percentiles are of; nil: the Result was read
 }
 
 // Latency sums up a Histogram.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -64,7 +65,22 @@ func TestBadFlagsExit2(t *testing.T) {
 		{"echo --fail p99<soon", "--fail"},
 		{"echo --pid 4194304", "--pid"},
 		{"echo --pid 1 --exec true", "--exec"},
-		{"echo --json no/such/dir/x", "no/such/dir"},
+		{"echo --json no/such/dir/x", "--json"},
+		{"echo --html /", "--html"},
+		{"echo --html -", "--html"},
+		{"echo --payload no/such/file", "--payload"},
+		{"echo --payload /proc/self/exe --text", "--payload"},
+		{"echo --payload /dev/null --size 5", "--size"},
+		{"echo -H Connection:close", "--header"},
+		{"echo --cert no/such/file --key x", "--cert"},
+		{"echo --key x", "--key"},
+		{"echo --cert /dev/null --key /dev/null", "--cert"},
+		{"echo --subprotocol a;b", "--subprotocol"},
+		{"echo --metrics http://127.0.0.1/metrics", "--metrics"},
+		{"echo ws://127.0.0.1:{port}/", "--exec"},
+		{"echo --exec x{port} ws://127.0.0.1:9/", "--exec"},
+		{"echo --source 127.0.0.1 ws+unix:/run/e.sock:/", "--source"},
+		{"compare --peer a=./x --plot -", "--plot"},
 		{"echo --read-rate 1KiB", "--read-rate"},
 		{"rate", "--rate"},
 		{"rate --rate 0", "--rate"},
@@ -91,6 +107,9 @@ func TestBadFlagsExit2(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
+	if code, out, errOut := bench(t, "--version"); code != exitOK || !strings.HasPrefix(out, "bench ") || errOut != "" {
+		t.Errorf("--version: got exit code %d, %q and %q", code, out, errOut)
+	}
 	for _, args := range [][]string{{"--help"}, {"echo", "--help"}, {"compare", "--help"}} {
 		code, out, errOut := bench(t, args...)
 		if code != exitOK || !strings.Contains(out, "Exit codes") || errOut != "" {
@@ -221,6 +240,47 @@ func TestInterruptPrintsWhatWasMeasured(t *testing.T) {
 	}
 }
 
+// What was open is counted when a run is stopped while it still opens
+// connections, whatever worker has them, and the server's memory is told.
+func TestStoppedInSetup(t *testing.T) {
+	t.Setenv(asProgram, "1")
+	hang := make(chan struct{})
+	defer close(hang)
+	for _, procs := range []int{0, 2} { // with 2 each has a server: one is done, one is not
+		good, bad := startServer(t, echo), startServer(t, echo, func(s *testServer) {
+			var n atomic.Int64
+			s.upgrade = func(c net.Conn) error {
+				if n.Add(1) > 1 {
+					<-hang
+				}
+				_, err := ws.Upgrade(c)
+				return err
+			}
+		})
+		const want = 3 // both of the good one, and of the other the first
+		ctx, cancel := context.WithTimeout(context.Background(), waitAtMost)
+		defer cancel()
+		d := small(modeIdle, func(d *load) {})
+		var err error
+		if d.Servers, err = lookUpAll(ctx, []string{good.url(), bad.url()}, nil); err != nil {
+			t.Fatal(err)
+		}
+		m := measurement{load: d, procs: procs, interval: 50 * time.Millisecond, server: []*Process{openProcess(t, os.Getpid(), "")}}
+		m.show = func(l Live) {
+			if l.Connections == want && m.at[phaseReady] == max(procs, 1)-1 {
+				cancel()
+			}
+		}
+		r, err := m.run(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.open != want || r.Upgrades != int64(want) || r.Server == nil || r.Server.End.RSS == 0 {
+			t.Errorf("%d processes: got %d open, %d upgrades, the server's figures %s, want %d and its memory", procs, m.open, r.Upgrades, jsonOf(t, r.Server), want)
+		}
+	}
+}
+
 // A worker that dies ends the run, and says so.
 func TestWorkerThatDies(t *testing.T) {
 	t.Setenv(asProgram, "1")
@@ -236,7 +296,7 @@ func TestWorkerThatDies(t *testing.T) {
 			_ = syscall.Kill(m.lanes[1].pid, syscall.SIGKILL)
 		}
 	}
-	if r, err := m.run(context.Background()); err == nil || !strings.Contains(err.Error(), "worker process ended early") {
+	if r, err := m.run(context.Background()); err == nil || !strings.Contains(err.Error(), "worker process 1 ended early: signal: killed") {
 		t.Errorf("got %v and %v, want the error", r, err)
 	}
 }

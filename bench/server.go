@@ -7,45 +7,107 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
-// parseURL takes a URL apart: where it connects to, and what it asks for there.
-func parseURL(text string) (host string, port uint16, target string, err error) {
+// parseURL takes a URL apart: what there is to know of the server before its
+// name has been looked up, and its port.
+func parseURL(text string) (s server, port uint16, err error) {
+	s.URL = text
+	if scheme, rest, ok := strings.Cut(text, "+unix:"); ok {
+		s.Secure = scheme == "wss"
+		return s, 0, s.parseUnix(scheme, rest)
+	}
 	u, err := url.Parse(text)
 	if err != nil {
-		return "", 0, "", err
+		return server{}, 0, err
 	}
 	if u.Scheme != "ws" && u.Scheme != "wss" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
-		return "", 0, "", fmt.Errorf("%q: accepted are ws://host:port/path and wss://host:port/path", text)
+		return server{}, 0, badURL(text)
+	}
+	s.Secure, s.Name, s.Host, s.Target = u.Scheme == "wss", u.Hostname(), u.Host, u.RequestURI()
+	if name, zone, ok := strings.Cut(s.Name, "%"); ok { // RFC 6874 §4: the zone stays here
+		s.Host = strings.Replace(s.Host, "%"+zone, "", 1)
+		s.Name = name
 	}
 	n := uint64(80)
-	if u.Scheme == "wss" {
+	if s.Secure {
 		n = 443
 	}
 	if u.Port() != "" {
 		if n, err = strconv.ParseUint(u.Port(), 10, 16); err != nil {
-			return "", 0, "", fmt.Errorf("%q: the port is a number up to 65535", text)
+			return server{}, 0, fmt.Errorf("%q: the port is a number up to 65535", text)
 		}
 	}
-	return u.Hostname(), uint16(n), u.RequestURI(), nil
+	return s, uint16(n), nil
 }
 
-// lookUp finds the address of a URL's host.
-func lookUp(ctx context.Context, text string) (server, error) {
-	host, port, target, err := parseURL(text)
-	if err != nil {
-		return server{}, err
+// parseUnix reads what stands behind ws+unix: or wss+unix:, a file and a path.
+func (s *server) parseUnix(scheme, rest string) error {
+	file, target, _ := strings.Cut(rest, ":")
+	if target == "" {
+		target = "/"
 	}
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err == nil && len(addrs) == 0 {
-		err = errors.New("no address")
+	u, err := url.ParseRequestURI(target)
+	if scheme != "ws" && scheme != "wss" || file == "" || err != nil || u.Host != "" {
+		return badURL(s.URL)
 	}
+	if len(file) > maxSocketName {
+		return fmt.Errorf("%q: the file of a unix socket has at most %d bytes", s.URL, maxSocketName)
+	}
+	s.Socket, s.Name, s.Host, s.Target = file, "localhost", "localhost", u.RequestURI()
+	return nil
+}
+
+// maxSocketName is what the kernel has room for.
+const maxSocketName = 107
+
+func badURL(text string) error {
+	return fmt.Errorf("%q: accepted are ws://host:port/path, wss://host:port/path and ws+unix:/file:/path", text)
+}
+
+// lookUp finds the address of a URL's host, of several one that the sources can
+// connect to. Without sources one of IPv4 goes first: what is called localhost
+// often listens there alone.
+func lookUp(ctx context.Context, text string, sources Sources) (server, error) {
+	s, port, err := parseURL(text)
+	if err != nil || s.Socket != "" {
+		return s, err
+	}
+	u, _ := url.Parse(text) // parseURL has
+	addr, err := resolve(ctx, u.Hostname(), len(sources) == 0 || sources[0].Is4())
 	if err != nil {
 		return server{}, fmt.Errorf("%s: %w", text, err)
 	}
-	u, _ := url.Parse(text) // parseURL has
-	return server{URL: text, Address: netip.AddrPortFrom(addrs[0].Unmap(), port), Host: u.Host, Target: target, Secure: u.Scheme == "wss", Name: host}, nil
+	s.Address = netip.AddrPortFrom(addr, port)
+	return s, nil
+}
+
+// resolve finds an address of host, one of the family that is preferred if there
+// is one.
+func resolve(ctx context.Context, host string, prefer4 bool) (netip.Addr, error) {
+	if addr, err := netip.ParseAddr(host); err == nil { // the resolver would drop its zone
+		_, err = zoneID(addr.Zone())
+		return addr.Unmap(), err
+	}
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	if len(addrs) == 0 {
+		return netip.Addr{}, errors.New("no address")
+	}
+	return preferred(addrs, prefer4), nil
+}
+
+// preferred is the first of the family, or the first of all.
+func preferred(addrs []netip.Addr, prefer4 bool) netip.Addr {
+	i := slices.IndexFunc(addrs, func(a netip.Addr) bool { return a.Unmap().Is4() == prefer4 })
+	return addrs[max(i, 0)].Unmap()
 }
 
 // lookUpAll finds the addresses of all URLs, and checks that the sources can
@@ -53,18 +115,35 @@ func lookUp(ctx context.Context, text string) (server, error) {
 func lookUpAll(ctx context.Context, urls []string, sources Sources) ([]server, error) {
 	var servers []server
 	for _, u := range urls {
-		s, err := lookUp(ctx, u)
+		s, err := lookUp(ctx, u, sources)
 		if err != nil {
 			return nil, err
 		}
+		_, address := s.dialled()
 		for _, source := range sources {
-			if source.Is4() != s.Address.Addr().Is4() {
-				return nil, fmt.Errorf("--source: %v cannot connect to %v", source, s.Address)
+			if s.Socket != "" || source.Is4() != s.Address.Addr().Is4() {
+				return nil, fmt.Errorf("--source: %v cannot connect to %v", source, address)
 			}
 		}
 		servers = append(servers, s)
 	}
 	return servers, nil
+}
+
+// dialled is where to connect to, as package net wants it.
+func (s *server) dialled() (network, address string) {
+	if s.Socket != "" {
+		return "unix", s.Socket
+	}
+	return "tcp", s.Address.String()
+}
+
+// sockaddr is the same as the kernel's calls want it, and its family.
+func (s *server) sockaddr() (unix.Sockaddr, int) {
+	if s.Socket != "" {
+		return &unix.SockaddrUnix{Name: s.Socket}, unix.AF_UNIX
+	}
+	return sockaddr(s.Address)
 }
 
 // portsUsed is how many ports of one source address are used for one server.

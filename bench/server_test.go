@@ -6,8 +6,11 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/signal"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,8 +27,15 @@ func TestMain(m *testing.M) {
 	case os.Getenv(asProgram) == "":
 	case len(os.Args) == 3 && os.Args[1] == "--listen":
 		beServer(os.Args[2], echo)
+	case len(os.Args) == 7 && os.Args[1] == "--tls-cert":
+		beSecure(os.Args[6], os.Args[2], os.Args[4])
 	case len(os.Args) == 3 && os.Args[1] == "--leak":
 		beServer("127.0.0.1:"+os.Args[2], leak)
+	case len(os.Args) == 3 && os.Args[1] == "--stubborn":
+		signal.Ignore(syscall.SIGTERM)
+		beServer(os.Args[2], echo)
+	case len(os.Args) == 3 && os.Args[1] == "--orderly":
+		beOrderly(os.Args[2])
 	default:
 		main()
 	}
@@ -84,12 +94,26 @@ type testServer struct {
 
 // beServer echoes until it is killed.
 func beServer(address string, a answer) {
-	ln, err := net.Listen("tcp", address)
+	network := "tcp"
+	if strings.HasPrefix(address, "/") {
+		network = "unix"
+	}
+	ln, err := net.Listen(network, address)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	newServer(ln, a).accept()
+}
+
+// beOrderly echoes until it gets SIGTERM, and says so.
+func beOrderly(address string) {
+	terminated := make(chan os.Signal, 1)
+	signal.Notify(terminated, syscall.SIGTERM)
+	go beServer(address, echo)
+	<-terminated
+	fmt.Println("ended in order")
+	os.Exit(0)
 }
 
 func newServer(ln net.Listener, a answer) *testServer {

@@ -54,23 +54,7 @@ func (c *soakCommand) check() error {
 	return c.gatewayFlags.check()
 }
 
-// adminPlace stands for a second free port, where the server's metrics are.
-const (
-	adminPlace   = "{admin}"
-	adminAddress = "127.0.0.1:" + adminPlace
-)
-
-// withAdminPort replaces {admin} in a command and the URL of its metrics.
-func withAdminPort(command, metrics string) (string, string, error) {
-	if !strings.Contains(command+metrics, adminPlace) {
-		return command, metrics, nil
-	}
-	port, err := freePort()
-	if err != nil {
-		return "", "", err
-	}
-	return strings.ReplaceAll(command, adminPlace, port), strings.ReplaceAll(metrics, adminPlace, port), nil
-}
+const adminAddress = "127.0.0.1:" + adminPlace
 
 // soak plays the whole soak and writes what came of it. Interrupted, it writes
 // what it has; that is no proof.
@@ -78,7 +62,7 @@ func soak(ctx context.Context, c *soakCommand, out io.Writer, errOut *os.File) e
 	if err := checkDescriptors(crowdSize(c.Scale)+bystanderCount, 0); err != nil {
 		return usageError{err}
 	}
-	if err := checkFiles(c.JSON, c.Markdown, c.HTML); err != nil {
+	if err := checkOutputs(output{"json", c.JSON}, output{"markdown", c.Markdown}, output{"html", c.HTML}); err != nil {
 		return usageError{err}
 	}
 	if c.Exec == "" && c.Metrics == "" {
@@ -169,7 +153,7 @@ func (c *soakCommand) settle(ctx context.Context, w *soakWatch) error {
 
 // write writes the tables, and what else was asked for.
 func (c *soakCommand) write(s *Soak, out io.Writer) error {
-	if c.JSON == "-" {
+	if c.JSON == standardOutput {
 		return s.WriteJSON(out)
 	}
 	if err := s.Write(out); err != nil {

@@ -100,7 +100,7 @@ func TestSoakBadFlags(t *testing.T) {
 		{"--rate 0", "--rate"},
 		{"--exec gateway", "{port}"},
 		{"--exec {port} --gateway g", "--gateway"},
-		{"--fail p98<1s", "p98"},
+		{"--fail p98x<1s", "p98"},
 		{"--markdown no/such/directory", "no/such/directory"},
 	} {
 		code, _, errOut := bench(t, append([]string{"soak"}, strings.Fields(x.args)...)...)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"net/netip"
 	"syscall"
 	"unsafe"
@@ -31,7 +32,20 @@ func sockaddr(addr netip.AddrPort) (unix.Sockaddr, int) {
 	if addr.Addr().Is4() {
 		return &unix.SockaddrInet4{Port: int(addr.Port()), Addr: addr.Addr().As4()}, unix.AF_INET
 	}
-	return &unix.SockaddrInet6{Port: int(addr.Port()), Addr: addr.Addr().As16()}, unix.AF_INET6
+	zone, _ := zoneID(addr.Addr().Zone()) // lookUp has found it
+	return &unix.SockaddrInet6{Port: int(addr.Port()), Addr: addr.Addr().As16(), ZoneId: zone}, unix.AF_INET6
+}
+
+// zoneID is the number of the interface that a link-local address is of.
+func zoneID(zone string) (uint32, error) {
+	if zone == "" {
+		return 0, nil
+	}
+	i, err := net.InterfaceByName(zone)
+	if err != nil {
+		return 0, err
+	}
+	return uint32(i.Index), nil
 }
 
 // connect begins a connection to a server: whether it succeeds shows when the
@@ -42,9 +56,11 @@ func connect(to unix.Sockaddr, family int, from unix.Sockaddr, buffer int) (fd i
 	if err != nil {
 		return -1, err
 	}
-	// Nagle's algorithm would hold messages back until earlier ones are
-	// acknowledged, and measure that.
-	err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	if family != unix.AF_UNIX {
+		// Nagle's algorithm would hold messages back until earlier ones are
+		// acknowledged, and measure that.
+		err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	}
 	if err == nil && buffer > 0 {
 		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, buffer)
 	}
@@ -95,7 +111,7 @@ func closeSocket(fd int) { _ = unix.Close(fd) }
 func connectKind(err error) Kind {
 	switch err {
 	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM, unix.EADDRNOTAVAIL, unix.EAGAIN:
-		return KindResource // EAGAIN: no free port, see connect(2)
+		return KindResource // EAGAIN: no free port, or a unix socket whose queue is full, see connect(2)
 	case unix.ETIMEDOUT:
 		return KindConnectTimeout
 	}

@@ -39,13 +39,43 @@ const (
 	contiguous = 4 << 20
 )
 
+// stream prepares what the connections of a share send.
+func (s *share) stream() *stream {
+	op := ws.OpBinary
+	if s.Text {
+		op = ws.OpText
+	}
+	switch {
+	case s.Compression && s.Payload == nil:
+		return newPackedStream(op, jsonPayload(s.Size), s.Pipeline)
+	case s.Compression:
+		return newPackedStream(op, s.Payload, s.Pipeline)
+	case s.Payload != nil:
+		return newRepeatedStream(op, s.Payload, s.Pipeline)
+	}
+	return newStream(op, s.Size, s.Pipeline)
+}
+
+// newRepeatedStream prepares a message that is sent again and again.
+func newRepeatedStream(op ws.OpCode, payload []byte, batch int) *stream {
+	s := &stream{op: op, size: len(payload), ring: 1}
+	f := ws.NewFrame(op, true, payload)
+	s.expect(f)
+	s.say(ws.MaskFrameWith(f, randomMask(newRandom())))
+	s.repeat(batch)
+	return s
+}
+
+// newRandom is not for secrets: a mask need only differ from run to run.
+func newRandom() *rand.Rand { return rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) }
+
 // newStream prepares messages of size bytes that are sent in batches of batch.
 func newStream(op ws.OpCode, size, batch int) *stream {
 	s := &stream{op: op, size: size, ring: ringMost}
 	for s.ring > ringLeast && s.ring*size > ringBytes {
 		s.ring /= 2
 	}
-	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	random := newRandom()
 	for range s.ring {
 		f := ws.NewFrame(op, true, randomPayload(random, op, size))
 		s.expect(f)

@@ -44,8 +44,8 @@ type processRow struct {
 var processRows = []processRow{
 	{"CPU per message", func(u *Usage) string { return unlessZero(u.CPUPerMessage, formatMicros) }, ofNone},
 	{"CPU", func(u *Usage) string { return seconds(u.Delta.CPU) }, ofNone},
-	{"  user", func(u *Usage) string { return seconds(u.Delta.User) }, ofNone},
-	{"  system", func(u *Usage) string { return seconds(u.Delta.System) }, ofNone},
+	{"  user", func(u *Usage) string { return u.inTicks(u.Delta.User) }, ofNone},
+	{"  system", func(u *Usage) string { return u.inTicks(u.Delta.System) }, ofNone},
 	{"cores", func(u *Usage) string { return unlessZero(u.Cores, formatDigits) }, ofNone},
 	{"context switches", func(u *Usage) string {
 		return formatNumber(float64(u.Delta.Voluntary+u.Delta.Involuntary), tableDigits)
@@ -65,6 +65,15 @@ var processRows = []processRow{
 	{"  per connection", none, func(s *SystemUsage) string { return unlessZero(s.SocketMemPerConnection, formatBytes) }},
 	{"slab", none, func(s *SystemUsage) string { return bytesOf(s.End.Slab) }},
 	{"  per connection", none, func(s *SystemUsage) string { return unlessZero(s.SlabPerConnection, formatBytes) }},
+}
+
+// inTicks is a part of the CPU time, which the kernel tells in steps of userTick:
+// of a few of them it would say nothing.
+func (u *Usage) inTicks(part Seconds) string {
+	if u.Delta.CPU < 10*userTick {
+		return ""
+	}
+	return seconds(part)
 }
 
 func none(*Usage) string { return "" }

@@ -95,6 +95,26 @@ func readCA(file string) ([]byte, error) {
 	return pem, nil
 }
 
+// readPair reads the files of --cert and --key.
+func readPair(certFile, keyFile string) (cert, key []byte, err error) {
+	if certFile == "" && keyFile == "" {
+		return nil, nil, nil
+	}
+	if certFile == "" || keyFile == "" {
+		return nil, nil, fmt.Errorf("--cert and --key: both or none")
+	}
+	if cert, err = os.ReadFile(certFile); err != nil {
+		return nil, nil, fmt.Errorf("--cert: %w", err)
+	}
+	if key, err = os.ReadFile(keyFile); err != nil {
+		return nil, nil, fmt.Errorf("--key: %w", err)
+	}
+	if _, err = tls.X509KeyPair(cert, key); err != nil {
+		return nil, nil, fmt.Errorf("--cert and --key: %w", err)
+	}
+	return cert, key, nil
+}
+
 // tlsConfig is how a server is spoken to; nil: plainly.
 func tlsConfig(to *server, s *share) *tls.Config {
 	if !to.Secure {
@@ -104,6 +124,9 @@ func tlsConfig(to *server, s *share) *tls.Config {
 	if len(s.CA) > 0 {
 		config.RootCAs = x509.NewCertPool()
 		config.RootCAs.AppendCertsFromPEM(s.CA)
+	}
+	if pair, err := tls.X509KeyPair(s.Cert, s.Key); err == nil { // readPair has found it good, or there is none
+		config.Certificates = []tls.Certificate{pair}
 	}
 	if s.Resume {
 		config.ClientSessionCache = tls.NewLRUClientSessionCache(0)
@@ -169,7 +192,7 @@ func (l *loop) secured(c *conn) {
 	l.now = l.clock()
 	to := l.targetOf(c)
 	c.state = stateUpgrading
-	_, _ = t.conn.Write(appendRequest(nil, to.host, to.path, l.share.offer(), nonce(l.seed, c.id, c.try)))
+	_, _ = t.conn.Write(appendRequest(nil, to.host, to.path, &l.request, nonce(l.seed, c.id, c.try)))
 	l.flush(c, t)
 	l.unseal(c, rest) // session tickets may have come with the server's last flight
 }

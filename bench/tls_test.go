@@ -78,6 +78,47 @@ func overTLS(t *testing.T, args []string) (r Result) {
 	return r
 }
 
+// A server may ask for the client's certificate.
+func TestClientCertificate(t *testing.T) {
+	t.Parallel()
+	s, ca := startTLS(t, func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert })
+	cert, key := clientPair(t)
+	r := overTLS(t, []string{"echo", "-c", "2", "-n", "10", "--procs", "2", "--ca", ca, "--cert", cert, "--key", key, s.secureURL()})
+	if r.Count != 10 || r.Errors > 0 {
+		t.Errorf("%d echoes, %d errors: %q", r.Count, r.Errors, r.Notes)
+	}
+	code, out, _ := bench(t, "echo", "-c", "1", "-n", "1", "--ca", ca, s.secureURL())
+	if code != exitFailed || !strings.Contains(out, "certificate required") {
+		t.Errorf("without one: exit code %d: %s", code, out)
+	}
+}
+
+// clientPair makes a certificate and its key.
+func clientPair(t *testing.T) (cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &x509.Certificate{SerialNumber: big.NewInt(2), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, want, want, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for name, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: pkcs8}} {
+		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cert, key
+}
+
 func TestResume(t *testing.T) {
 	t.Parallel()
 	s, _ := startTLS(t, nil)

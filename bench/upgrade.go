@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/bits"
+	"slices"
+	"strings"
 )
 
 // maxHead is how long the answer to an upgrade may be.
@@ -36,31 +38,47 @@ func accept(key [24]byte) (value [28]byte) {
 	return value
 }
 
-// appendRequest writes the upgrade request. offer are the extensions that it offers;
-// empty: none.
-func appendRequest(dst []byte, host, target, offer string, key [24]byte) []byte {
+// request is what an upgrade request has that not every one has; empty: nothing.
+type request struct {
+	Host       string `json:"host"`       // instead of the URL's
+	Lines      string `json:"lines"`      // more headers, each with the end of its line
+	Protocols  string `json:"protocols"`  // subprotocols that it offers, as the header names them
+	Extensions string `json:"extensions"` // that it offers
+}
+
+// appendRequest writes the upgrade request.
+func appendRequest(dst []byte, host, target string, r *request, key [24]byte) []byte {
+	if r.Host != "" {
+		host = r.Host
+	}
 	dst = append(dst, "GET "...)
 	dst = append(dst, target...)
 	dst = append(dst, " HTTP/1.1\r\nHost: "...)
 	dst = append(dst, host...)
 	dst = append(dst, "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: "...)
 	dst = append(dst, key[:]...)
-	if offer != "" {
-		dst = append(dst, "\r\nSec-WebSocket-Extensions: "...)
-		dst = append(dst, offer...)
+	if r.Protocols != "" {
+		dst = append(dst, "\r\nSec-WebSocket-Protocol: "...)
+		dst = append(dst, r.Protocols...)
 	}
-	return append(dst, "\r\nSec-WebSocket-Version: 13\r\n\r\n"...)
+	if r.Extensions != "" {
+		dst = append(dst, "\r\nSec-WebSocket-Extensions: "...)
+		dst = append(dst, r.Extensions...)
+	}
+	dst = append(dst, "\r\nSec-WebSocket-Version: 13\r\n"...)
+	dst = append(dst, r.Lines...)
+	return append(dst, "\r\n"...)
 }
 
 // checkAnswer reads the head of the answer, without its blank line, and says
-// what is wrong with it (RFC 6455 §4.1). What was offered must have been agreed on:
-// else it is not measured.
-func checkAnswer(head []byte, offer string, key [24]byte) error {
+// what is wrong with it (RFC 6455 §4.1). An extension that was offered must have been
+// agreed on: else it is not measured. A server may choose none of the subprotocols.
+func checkAnswer(head []byte, r *request, key [24]byte) error {
 	line, rest, _ := bytes.Cut(head, []byte("\r\n"))
 	if status, reason, _ := bytes.Cut(line, []byte("101")); string(status) != "HTTP/1.1 " || len(reason) > 0 && reason[0] != ' ' {
-		return fmt.Errorf("upgrade answered with %.80q", line)
+		return refusal(line, rest)
 	}
-	var upgrade, connection, accepted, agreed bool
+	var upgrade, connection, accepted, agreed, chosen bool
 	for len(rest) > 0 {
 		line, rest, _ = bytes.Cut(rest, []byte("\r\n"))
 		name, value, ok := bytes.Cut(line, []byte(":"))
@@ -76,11 +94,13 @@ func checkAnswer(head []byte, offer string, key [24]byte) error {
 		case is(name, "Sec-WebSocket-Accept"):
 			want := accept(key)
 			accepted = bytes.Equal(value, want[:])
-		case is(name, "Sec-WebSocket-Extensions") && offer != "" && !agreed:
+		case is(name, "Sec-WebSocket-Extensions") && r.Extensions != "" && !agreed:
 			if err := checkAgreed(value); err != nil {
 				return err
 			}
 			agreed = true
+		case is(name, "Sec-WebSocket-Protocol") && !chosen && r.offersProtocol(string(value)):
+			chosen = true
 		case is(name, "Sec-WebSocket-Extensions"), is(name, "Sec-WebSocket-Protocol"):
 			return fmt.Errorf("upgrade answered with what was not offered: %.80q", line)
 		}
@@ -92,11 +112,29 @@ func checkAnswer(head []byte, offer string, key [24]byte) error {
 		return fmt.Errorf("upgrade answered without Connection: Upgrade")
 	case !accepted:
 		return fmt.Errorf("upgrade answered without the right Sec-WebSocket-Accept")
-	case offer != "" && !agreed:
+	case r.Extensions != "" && !agreed:
 		return fmt.Errorf("upgrade answered without permessage-deflate")
 	}
 	return nil
 }
+
+// refusal is an answer that is no upgrade, and where it sends the client instead.
+func refusal(status, headers []byte) error {
+	for line := range bytes.SplitSeq(headers, []byte("\r\n")) {
+		if name, to, ok := bytes.Cut(line, []byte(":")); ok && is(name, "Location") {
+			return fmt.Errorf("upgrade answered with %.80q, to %.200q", status, bytes.TrimSpace(to))
+		}
+	}
+	return fmt.Errorf("upgrade answered with %.80q", status)
+}
+
+// offersProtocol compares case by case, as RFC 6455 §4.1 does.
+func (r *request) offersProtocol(name string) bool {
+	return slices.Contains(strings.Split(r.Protocols, protocolSeparator), name)
+}
+
+// protocolSeparator is between two subprotocols.
+const protocolSeparator = ", "
 
 func is(b []byte, name string) bool {
 	return len(b) == len(name) && bytes.EqualFold(b, []byte(name))

@@ -24,6 +24,7 @@ func TestCheckAnswer(t *testing.T) {
 		{strings.Replace(good, "Connection: Upgrade", "Connection: keep-alive|Connection: Upgrade", 1), ""},
 		{good + "|Server: any|Date: now", ""},
 		{"HTTP/1.1 404 Not Found|Connection: close", `answered with "HTTP/1.1 404 Not Found"`},
+		{"HTTP/1.1 301 Moved|Server: x|location: wss://example.org/", `answered with "HTTP/1.1 301 Moved", to "wss://example.org/"`},
 		{"HTTP/1.1 1010|" + good, `answered with "HTTP/1.1 1010"`},
 		{"", `answered with ""`},
 		{"SSH-2.0-OpenSSH_9.9", `answered with "SSH-2.0`},
@@ -36,9 +37,28 @@ func TestCheckAnswer(t *testing.T) {
 		{good + "|Sec-WebSocket-Protocol: chat", "not offered"},
 		{good + "|no colon", "header line"},
 	} {
-		err := checkAnswer([]byte(strings.ReplaceAll(x.head, "|", "\r\n")), "", [24]byte([]byte(sampleKey)))
+		err := checkAnswer([]byte(strings.ReplaceAll(x.head, "|", "\r\n")), new(request), [24]byte([]byte(sampleKey)))
 		if x.want == "" && err != nil || x.want != "" && (err == nil || !strings.Contains(err.Error(), x.want)) {
 			t.Errorf("%q: got %v, want %q", x.head, err, x.want)
+		}
+	}
+}
+
+// A server may choose one of the subprotocols that were offered, or none.
+func TestCheckSubprotocol(t *testing.T) {
+	good := "HTTP/1.1 101 x|Upgrade: websocket|Connection: Upgrade|Sec-WebSocket-Accept: " + sampleAccept
+	for lines, want := range map[string]string{
+		"":                                    "",
+		"|Sec-WebSocket-Protocol: chat":       "",
+		"|sec-websocket-protocol:\tv2.x ":     "",
+		"|Sec-WebSocket-Protocol: Chat":       "not offered",
+		"|Sec-WebSocket-Protocol: v2":         "not offered",
+		"|Sec-WebSocket-Protocol: chat, v2.x": "not offered",
+		"|Sec-WebSocket-Protocol: chat|Sec-WebSocket-Protocol: chat": "not offered",
+	} {
+		err := checkAnswer([]byte(strings.ReplaceAll(good+lines, "|", "\r\n")), &request{Protocols: "chat, v2.x"}, [24]byte([]byte(sampleKey)))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: got %v, want %q", lines, err, want)
 		}
 	}
 }
@@ -50,7 +70,7 @@ func TestRequest(t *testing.T) {
 	for id := range int32(100) {
 		for try := range uint32(3) {
 			key := nonce(42, id, try)
-			b := appendRequest(nil, "example.org:8080", "/echo?a=b", "", key)
+			b := appendRequest(nil, "example.org:8080", "/echo?a=b", new(request), key)
 			r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(b)))
 			if err != nil {
 				t.Fatalf("%q: %v", b, err)

@@ -101,6 +101,42 @@ func (s *Sources) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// HeaderLine is a header of the upgrade request.
+type HeaderLine struct{ name, value string }
+
+// ownHeaders are those that make the request an upgrade, and what says them
+// instead, if there is something to say.
+var ownHeaders = map[string]string{
+	"connection": "", "upgrade": "", "content-length": "", "transfer-encoding": "",
+	"sec-websocket-key": "", "sec-websocket-version": "", "sec-websocket-accept": "",
+	"sec-websocket-protocol": ", --subprotocol says it", "sec-websocket-extensions": ", --compression says it",
+}
+
+// UnmarshalText reads NAME: VALUE.
+func (h *HeaderLine) UnmarshalText(text []byte) error {
+	name, value, ok := strings.Cut(string(text), ":")
+	value = strings.Trim(value, " \t")
+	if !ok || !isToken(name) || strings.ContainsFunc(value, isControl) {
+		return fmt.Errorf("%q is not a header: accepted is NAME: VALUE", text)
+	}
+	if instead, own := ownHeaders[strings.ToLower(name)]; own {
+		return fmt.Errorf("%s belongs to the upgrade itself%s", name, instead)
+	}
+	*h = HeaderLine{name, value}
+	return nil
+}
+
+// isToken reports whether s is a token of RFC 9110 §5.6.2, as names are.
+func isToken(s string) bool {
+	const others = "!#$%&'*+-.^_`|~"
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !('0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || strings.ContainsRune(others, r))
+	})
+}
+
+// isControl is what RFC 9110 §5.5 forbids in values.
+func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
+
 // decoders are kong's mappers for types whose own do not say what they accept.
 func decoders() []kong.Option {
 	return []kong.Option{

@@ -3,8 +3,10 @@ package main
 import (
 	"encoding"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestValues(t *testing.T) {
@@ -58,6 +60,15 @@ func TestValues(t *testing.T) {
 	f(new(Sources), "127.0.0.2-::1", "bad: accepted")
 	f(new(Sources), "10.0.0.0-11.0.0.0", "bad: more than")
 
+	f(new(HeaderLine), "Authorization:Bearer a:b", "{Authorization Bearer a:b}")
+	f(new(HeaderLine), "X-Empty:", "{X-Empty }")
+	f(new(HeaderLine), "no colon", "bad: NAME: VALUE")
+	f(new(HeaderLine), "two words: x", "bad: NAME: VALUE")
+	f(new(HeaderLine), ": x", "bad: NAME: VALUE")
+	f(new(HeaderLine), "X: a\r\nY: b", "bad: NAME: VALUE")
+	f(new(HeaderLine), "upgrade: h2c", "bad: belongs to the upgrade")
+	f(new(HeaderLine), "Sec-WebSocket-Protocol: chat", "bad: --subprotocol")
+
 	f(new(cpuSet), "1", "[1]")
 	f(new(cpuSet), "0,2-4", "[0 2 3 4]")
 	f(new(cpuSet), "2-1", "bad: accepted")
@@ -65,13 +76,45 @@ func TestValues(t *testing.T) {
 	f(new(cpuSet), "", "bad: accepted")
 }
 
+// -n ends a run by itself, unless it is to end before.
+func TestDurationOfAMessageCount(t *testing.T) {
+	for line, want := range map[string]time.Duration{
+		"echo":               10 * time.Second,
+		"echo -n 5":          unbounded,
+		"echo -n 5 -d 10s":   10 * time.Second,
+		"echo -d 3s -n 5":    3 * time.Second,
+		"echo -n 0":          10 * time.Second,
+		"echo --duration=2s": 2 * time.Second,
+	} {
+		p, err := parse(strings.Fields(line), io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := p.mode.load()
+		if d.Duration != want {
+			t.Errorf("%s: got %v, want %v", line, d.Duration, want)
+		}
+		if g := goal(&d); g.Duration == unbounded || g.share(Live{Measured: time.Hour, Count: d.Messages}) != 1 {
+			t.Errorf("%s: got the goal %v", line, g)
+		}
+	}
+}
+
 func TestParseURL(t *testing.T) {
 	for _, x := range []struct{ text, want string }{
-		{"ws://127.0.0.1:9998/echo", "127.0.0.1 9998 /echo"},
-		{"ws://example.org", "example.org 80 /"},
-		{"ws://[::1]:80/a%20b?c=d", "::1 80 /a%20b?c=d"},
-		{"wss://example.org/", "example.org 443 /"},
-		{"wss://example.org:8443/", "example.org 8443 /"},
+		{"ws://127.0.0.1:9998/echo", "127.0.0.1 9998 127.0.0.1:9998 /echo"},
+		{"ws://example.org", "example.org 80 example.org /"},
+		{"ws://[::1]:80/a%20b?c=d", "::1 80 [::1]:80 /a%20b?c=d"},
+		{"ws://[fe80::1%25eth0]:80/", "fe80::1 80 [fe80::1]:80 /"},
+		{"wss://example.org/", "example.org 443 example.org /"},
+		{"wss://example.org:8443/", "example.org 8443 example.org:8443 /"},
+		{"ws+unix:/run/e.sock:/echo?a=b", "localhost 0 localhost /echo?a=b /run/e.sock"},
+		{"wss+unix:./e.sock", "localhost 0 localhost / ./e.sock"},
+		{"ws+unix:@abstract:/echo", "localhost 0 localhost /echo @abstract"},
+		{"ws+unix::/echo", ""},
+		{"ws+unix:/run/e.sock:echo", ""},
+		{"http+unix:/run/e.sock:/", ""},
+		{"ws+unix:/" + strings.Repeat("x", 107) + ":/", ""},
 		{"http://example.org/", ""},
 		{"example.org:80", ""},
 		{"ws://", ""},
@@ -81,8 +124,8 @@ func TestParseURL(t *testing.T) {
 		{"ws://example.org:70000/", ""},
 		{"ws://example.org:http/", ""},
 	} {
-		host, port, target, err := parseURL(x.text)
-		got := fmt.Sprintf("%s %d %s", host, port, target)
+		s, port, err := parseURL(x.text)
+		got := strings.TrimSpace(fmt.Sprintf("%s %d %s %s %s", s.Name, port, s.Host, s.Target, s.Socket))
 		if x.want == "" && err == nil || x.want != "" && (err != nil || got != x.want) {
 			t.Errorf("%q: got %q, %v, want %q", x.text, got, err, x.want)
 		}

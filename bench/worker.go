@@ -6,7 +6,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/gobwas/ws"
 	"github.com/panjf2000/gnet/v2/pkg/errors"
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 	"golang.org/x/sys/unix"
@@ -38,17 +37,9 @@ func runLoop(s *share, commands <-chan command, reports chan<- report) {
 }
 
 func newLoop(s *share, commands <-chan command, reports chan<- report) (*loop, error) {
-	op := ws.OpBinary
-	if s.Text {
-		op = ws.OpText
-	}
-	prepare := newStream
-	if s.Compression {
-		prepare = newPackedStream
-	}
 	now := time.Now()
 	l := &loop{
-		stream: prepare(op, s.Size, s.Pipeline), buf: make([]byte, readBuffer),
+		stream: s.stream(), request: s.request(), buf: make([]byte, readBuffer),
 		epoch: now, rec: NewRecorder(s.Index, now), share: s, seed: rand.Uint64(), timeout: int64(s.Timeout),
 		ticker: -1, commands: commands, reports: reports, intervals: int64(s.Interval),
 		parsers: make(map[int32]*parser), sides: make(map[int32][]byte), heads: make(map[int32][]byte),
@@ -56,8 +47,9 @@ func newLoop(s *share, commands <-chan command, reports chan<- report) (*loop, e
 	l.rec.Setup = true
 	l.nextCut = l.intervals - int64(now.Sub(s.Started))
 	for _, server := range s.Servers {
-		sa, family := sockaddr(server.Address)
-		l.targets = append(l.targets, target{sa, family, tlsConfig(&server, s), server.Host, server.Target})
+		sa, family := server.sockaddr()
+		_, address := server.dialled()
+		l.targets = append(l.targets, target{sa, family, tlsConfig(&server, s), address, server.Host, server.Target})
 	}
 	for _, source := range s.Sources {
 		sa, _ := sockaddr(netip.AddrPortFrom(source, 0))

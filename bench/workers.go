@@ -55,11 +55,16 @@ func startProcess(s *share, reports chan<- report, on cpuSet) (*lane, error) {
 	commands := make(chan command, commandsMost)
 	var both sync.WaitGroup
 	both.Go(func() { writeCommands(in, s, commands) })
-	both.Go(func() { readReports(out, s.Index, reports) })
-	return &lane{commands, c.Process.Pid, func() {
-		both.Wait()
-		_ = c.Wait() // how it ended was reported
-	}}, nil
+	both.Go(func() {
+		if err := readReports(out, reports); err != nil {
+			_ = c.Process.Kill() // what cannot be understood must not go on
+			_ = c.Wait()
+			reports <- report{Worker: s.Index, Failed: fmt.Sprintf("worker process %d ended early: %v (%v)", s.Index, c.ProcessState, err)}
+			return
+		}
+		_ = c.Wait() // its last report said how it ended
+	})
+	return &lane{commands, c.Process.Pid, both.Wait}, nil
 }
 
 // writeCommands writes the share, and the commands as they come.
@@ -76,17 +81,16 @@ func writeCommands(w io.WriteCloser, s *share, commands <-chan command) {
 
 // readReports hands on what a worker process reports. One that ends before its
 // run is over has failed.
-func readReports(r io.Reader, index int, reports chan<- report) {
+func readReports(r io.Reader, reports chan<- report) error {
 	d := json.NewDecoder(r)
 	for {
 		var rep report
 		if err := d.Decode(&rep); err != nil {
-			reports <- report{Worker: index, Failed: "worker process ended early: " + err.Error()}
-			return
+			return err
 		}
 		reports <- rep
 		if rep.last() {
-			return
+			return nil
 		}
 	}
 }

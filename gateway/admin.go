@@ -19,22 +19,27 @@ func (c *Config) checkAdmin() error {
 		return c.wrong("admin", "%q: %w", c.Admin, err)
 	}
 	for _, text := range c.Listen {
-		b, err := address.Parse(text)
-		if err != nil || b.Unix != "" || a.Free() || a.TCP.Port() != b.TCP.Port() {
-			continue
-		}
-		if a.TCP.Addr() == b.TCP.Addr() || everywhere(a) || everywhere(b) {
-			return c.wrong("admin", "%q is where %s %q listens: accepted is another port, or off", c.Admin, c.named(c.listenFlag()), text)
+		if b, err := address.Parse(text); err == nil && collide(a, b) {
+			return c.wrong("admin", "%q is where %s %q listens: accepted is another address, or off", c.Admin, c.named(c.listenFlag()), text)
 		}
 	}
 	return nil
 }
 
+// collide reports whether two addresses cannot both be listened on.
+func collide(a, b address.Address) bool {
+	if a.Unix != "" || b.Unix != "" {
+		return a.Unix == b.Unix
+	}
+	return !a.Free() && a.TCP.Port() == b.TCP.Port() &&
+		(a.TCP.Addr() == b.TCP.Addr() || everywhere(a) || everywhere(b))
+}
+
 // adminAddress reads the address of an admin port that is not off.
 func adminAddress(text string) (address.Address, error) {
 	a, err := address.Parse(text)
-	if err == nil && (a.Unix != "" || a.Options != address.Options{}) {
-		err = errors.New("accepted are host:port, :port, [::1]:port and off")
+	if err == nil && (a.Proxy || a.Plain) {
+		err = errors.New("accepted are host:port, :port, [::1]:port, unix:/path, unix:/path?mode=0660 and off")
 	}
 	return a, err
 }

@@ -3,9 +3,12 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net"
+	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -138,7 +141,7 @@ func TestAdminOptions(t *testing.T) {
 			t.Errorf("%q: got %+v, want %+v", x.args, got, x.want)
 		}
 	}
-	for _, bad := range []string{"9999", "host.example:9999", "127.0.0.1:99999", "unix:/run/admin.sock", "127.0.0.1:9999?proxy=required", ":9998", "on"} {
+	for _, bad := range []string{"9999", "host.example:9999", "127.0.0.1:99999", "unix:", "unix:/run/admin.sock?proxy=required", "unix:/run/admin.sock?mode=x", "unix:@admin?mode=0600", "127.0.0.1:9999?proxy=required", ":9998", "on"} {
 		if _, _, err := parse([]string{"--admin", bad}, none, io.Discard); err == nil || !strings.HasPrefix(err.Error(), "--admin: ") {
 			t.Errorf("--admin %s: got %v, want an error that names the flag", bad, err)
 		}
@@ -184,12 +187,76 @@ func TestAdminPortIsHandedOn(t *testing.T) {
 	}
 }
 
-// An address that was given comes before a socket that was handed on.
+// On a unix socket the file's mode is who may ask, for everything. It is handed on,
+// and gone when the last process has stopped.
+func TestAdminUnixSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "admin.sock")
+	p := startProgram(t, nil, nil, "--listen", "127.0.0.1:0", "--admin", "unix:"+path+"?mode=0640", "--drain", "0")
+	if info, err := os.Stat(path); err != nil || info.Mode() != os.ModeSocket|0o640 {
+		t.Fatalf("got %v, %v", info, err)
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}}}
+	for _, x := range []string{"/healthz", "/connections", "/debug/pprof/cmdline"} {
+		w, err := client.Get("http://admin.example" + x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w.Body.Close(); w.StatusCode != 200 {
+			t.Errorf("%s: got status %d", x, w.StatusCode)
+		}
+	}
+	young := p.takeOver(t, p.Process.Pid)
+	p.waitFor(t, "stopped")
+	var out, errOut strings.Builder
+	if code := run([]string{"healthcheck", "--admin", "unix:" + path + "?mode=0640"}, lookup(nil), &out, &errOut); code != exitOK {
+		t.Errorf("healthcheck: got %d, %s", code, errOut.String())
+	}
+	if err := syscall.Kill(young, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	p.waitFor(t, "stopped")
+	eventuallyGone(t, path)
+	if code := run([]string{"healthcheck", "unix:" + path}, lookup(nil), &out, &errOut); code != exitFailed {
+		t.Errorf("healthcheck of nobody: got %d", code)
+	}
+}
+
+// eventuallyGone waits until there is no file: it goes after the last line of the
+// log.
+func eventuallyGone(t *testing.T, path string) {
+	t.Helper()
+	wait(t, "the end of "+path, func() bool { _, err := os.Lstat(path); return os.IsNotExist(err) })
+}
+
+// A start that fails leaves no file behind, and takes nobody's place.
+func TestAdminUnixSocketOfABadStart(t *testing.T) {
+	dir := t.TempDir()
+	path, other := filepath.Join(dir, "admin.sock"), filepath.Join(dir, "file")
+	if err := os.WriteFile(other, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct{ listen, admin, want string }{
+		{"127.0.0.1:0", "unix:" + other, "--admin: there is a file that is no socket; accepted is another address, or off"},
+		{"unix:" + other, "unix:" + path, "there is a file that is no socket"},
+		{"unix:" + path, "unix:" + path, "--admin: "},
+	} {
+		var errOut strings.Builder
+		code := run([]string{"--listen", x.listen, "--admin", x.admin}, lookup(nil), io.Discard, &errOut)
+		if _, err := os.Lstat(path); code != exitUsage || !strings.Contains(errOut.String(), x.want) || !os.IsNotExist(err) {
+			t.Errorf("%+v: got %d, %s, %v", x, code, errOut.String(), err)
+		}
+	}
+}
+
+// An address that was given comes before a socket that was handed on, unless that
+// has it: with port 0, any port of its host.
 func TestAdminPortElsewhere(t *testing.T) {
 	second, address := handedSocket(t)
-	for _, given := range []string{"127.0.0.1:0", "off"} {
+	for given, same := range map[string]bool{"127.0.0.2:0": false, "127.0.0.1:0": true, "off": false} {
 		p := startProgram(t, []*os.File{second}, []string{"LISTEN_FDS=1", "LISTEN_FDNAMES=admin"}, "--listen", "127.0.0.1:0", "--admin", given)
-		if p.admin == address || (p.admin == "") != (given == "off") {
+		if (p.admin == address) != same || (p.admin == "") != (given == "off") {
 			t.Errorf("--admin %s: got admin port %q, %q was handed on", given, p.admin, address)
 		}
 	}
@@ -205,6 +272,7 @@ func TestInheritedNames(t *testing.T) {
 		{[]string{"LISTEN_FDS=2"}, []int{3, 4}, nil, ""},
 		{[]string{"LISTEN_FDS=3", "LISTEN_FDNAMES=public:admin:public"}, []int{3, 5}, []int{4}, ""},
 		{[]string{"LISTEN_FDS=2", "LISTEN_FDNAMES=admin:echogate.socket"}, []int{4}, []int{3}, ""},
+		{[]string{"LISTEN_FDS=2", "LISTEN_FDNAMES=public-made:admin-made"}, []int{3}, []int{4}, ""},
 		{[]string{"LISTEN_FDS=1", "LISTEN_FDNAMES="}, []int{3}, nil, ""},
 		{[]string{"LISTEN_FDS=1", "LISTEN_PID=1"}, nil, nil, ""},
 		{[]string{"LISTEN_FDS=2", "LISTEN_FDNAMES=admin"}, nil, nil, "LISTEN_FDNAMES: 1 names for 2 sockets"},
@@ -249,6 +317,9 @@ func TestSameAddress(t *testing.T) {
 		{everywhere, "0.0.0.0:9999", true},
 		{everywhere, "127.0.0.1:9999", false},
 		{&net.UnixAddr{Name: "127.0.0.1:9999", Net: "unix"}, "127.0.0.1:9999", false},
+		{&net.UnixAddr{Name: "/run/admin.sock", Net: "unix"}, "unix:/run/admin.sock?mode=0600", true},
+		{&net.UnixAddr{Name: "/run/admin.sock", Net: "unix"}, "unix:/run/other.sock", false},
+		{have, "unix:/run/admin.sock", false},
 	} {
 		if got := sameAddress(x.have, x.want); got != x.same {
 			t.Errorf("%v and %q: got %v, want %v", x.have, x.want, got, x.same)

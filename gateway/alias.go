@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -10,9 +9,9 @@ import (
 )
 
 // aliases are all aliases in force: the gateway's own, those of the file, those
-// of the flag, where a later one with the same path holds. check judges what one
-// stands for; the error names where the bad one was given.
-func (c *Config) aliases(check func(target string) error) (map[string]string, error) {
+// of the flag, where a later one with the same path holds. check judges one and
+// what it stands for; the error names where the bad one was given.
+func (c *Config) aliases(check func(path, target string) error) (map[string]string, error) {
 	all := maps.Clone(aliases)
 	if err := c.readAliases(all, check); err != nil {
 		return nil, err
@@ -22,7 +21,7 @@ func (c *Config) aliases(check func(target string) error) (map[string]string, er
 		if !ok {
 			return nil, c.wrong("alias", "%q: accepted are /path=/target and /path=/target?query", text)
 		}
-		if err := checkAlias(path, target, check); err != nil {
+		if err := check(path, target); err != nil {
 			return nil, c.wrong("alias", "%q: %w", text, err)
 		}
 		all[path] = target
@@ -32,7 +31,7 @@ func (c *Config) aliases(check func(target string) error) (map[string]string, er
 
 // readAliases reads --alias-file: a path and its target in each line, as
 // pywebsocket has them; # begins a comment line.
-func (c *Config) readAliases(all map[string]string, check func(target string) error) error {
+func (c *Config) readAliases(all map[string]string, check func(path, target string) error) error {
 	if c.AliasFile == "" {
 		return nil
 	}
@@ -50,7 +49,7 @@ func (c *Config) readAliases(all map[string]string, check func(target string) er
 		if len(fields) != 2 {
 			return fmt.Errorf("%s:%d: %q: accepted are /path /target and /path /target?query", c.AliasFile, n, in.Text())
 		}
-		if err := checkAlias(fields[0], fields[1], check); err != nil {
+		if err := check(fields[0], fields[1]); err != nil {
 			return fmt.Errorf("%s:%d: %q: %w", c.AliasFile, n, in.Text(), err)
 		}
 		all[fields[0]] = fields[1]
@@ -59,11 +58,4 @@ func (c *Config) readAliases(all map[string]string, check func(target string) er
 		return c.wrong("alias-file", "%s: %w", c.AliasFile, err)
 	}
 	return nil
-}
-
-func checkAlias(path, target string, check func(target string) error) error {
-	if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "{}?#") {
-		return errors.New("an alias begins with a slash and has none of {}?#")
-	}
-	return check(target)
 }

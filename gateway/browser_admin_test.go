@@ -64,9 +64,9 @@ func TestAdminPageUnderLoad(t *testing.T) {
 	b.until(figureOf("messages") + " > 10")
 	b.until(figureOf("memory") + " > 0")
 	b.until(`document.querySelectorAll("#loops tbody tr").length > 0 && document.querySelector("#routes tbody").textContent.includes("/echo")`)
-	for range 40 { // more than there are places for
-		if _, _, _, err := (ws.Dialer{Timeout: patience}).Dial(b.ctx, "ws://"+p.host+"/echo"); err != nil {
-			continue
+	for range 40 { // more than there are places for; what nobody held would be closed by the collector
+		if conn, _, _, err := (ws.Dialer{Timeout: patience}).Dial(b.ctx, "ws://"+p.host+"/echo"); err == nil {
+			t.Cleanup(func() { conn.Close() })
 		}
 	}
 	b.until(`document.querySelector("#reasons tbody").textContent.includes("refused: ")`)

@@ -129,6 +129,26 @@ func TestConsoleSubprotocol(t *testing.T) {
 	}
 }
 
+// What was agreed on is shown, and kept in the log.
+func TestConsoleExtensions(t *testing.T) {
+	b := openConsole(t)
+	for path, want := range map[string]string{
+		"/echo":    "no extensions",
+		"/deflate": "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+	} {
+		b.run(`document.getElementById("clear").click()`)
+		b.fill("url", path)
+		b.click("open")
+		b.waitState("OPEN")
+		b.until(`document.getElementById("extensions").textContent === "` + want + `"`)
+		if all := b.download(); strings.HasPrefix(want, "permessage") != (all[0].Extensions == want) {
+			t.Errorf("%s: got %+v", path, all[0])
+		}
+		b.click("shut")
+		b.waitState("CLOSED")
+	}
+}
+
 func TestConsoleError(t *testing.T) {
 	b := openConsole(t)
 	b.fill("url", "/nowhere")

@@ -272,6 +272,8 @@ type entry struct {
 	Reason    string
 	WasClean  *bool
 	Protocol  string
+
+	Extensions string
 }
 
 // download downloads the console's log, as a user does.

@@ -1,15 +1,20 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -28,6 +33,7 @@ type clientCommand struct {
 	Count       *int          `short:"n" placeholder:"N" help:"Messages to wait for before closing with 1000. Without it as many as are sent; if none is, all until the server closes."`
 	Header      []string      `short:"H" sep:"none" placeholder:"NAME: VALUE" help:"Header line of the handshake, repeatable."`
 	Subprotocol []string      `short:"s" placeholder:"NAME" help:"Subprotocol to offer, repeatable."`
+	Insecure    bool          `short:"k" help:"Take any certificate: for a server with one that it has made itself."`
 	Wait        time.Duration `short:"w" placeholder:"DURATION" default:"10s" help:"Longest wait for the connection, and for each message; 0 waits without end."`
 	MaxSize     Size          `placeholder:"SIZE" default:"16MiB" help:"Longest message that is taken."`
 }
@@ -117,10 +123,12 @@ func (c *clientCommand) dial(errOut io.Writer) (conn net.Conn, in io.Reader, err
 	header.Del("Host")
 	d := ws.Dialer{
 		Timeout: c.Wait, Protocols: c.Subprotocol, Host: host, Header: ws.HandshakeHeaderHTTP(header),
+		TLSConfig: &tls.Config{InsecureSkipVerify: c.Insecure, NextProtos: []string{"http/1.1"}},
 		OnHeader: func(key, value []byte) error {
 			fmt.Fprintf(errOut, "%s: %s\n", key, value)
 			return nil
 		},
+		OnStatusError: func(_ int, _ []byte, answer io.Reader) { showRefusal(answer, errOut) },
 	}
 	conn, rest, shake, err := d.Dial(context.Background(), c.URL)
 	if err != nil {
@@ -133,6 +141,24 @@ func (c *clientCommand) dial(errOut io.Writer) (conn net.Conn, in io.Reader, err
 		in = io.MultiReader(io.LimitReader(rest, int64(rest.Buffered())), conn)
 	}
 	return conn, in, nil
+}
+
+// refusalMost is how much of an answer that is no 101 is read.
+const refusalMost = 64 << 10
+
+// showRefusal shows the headers of an answer that is no 101, and its text.
+func showRefusal(answer io.Reader, errOut io.Writer) {
+	r, err := http.ReadResponse(bufio.NewReader(io.LimitReader(answer, refusalMost)), nil)
+	if err != nil {
+		return // the status is told anyway
+	}
+	defer r.Body.Close()
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+		fmt.Fprintf(errOut, "%s: %s\n", name, strings.Join(r.Header[name], ", "))
+	}
+	if body, _ := io.ReadAll(r.Body); len(body) > 0 && utf8.Valid(body) {
+		fmt.Fprintf(errOut, "\n%s\n", bytes.TrimRight(body, "\n"))
+	}
 }
 
 // A session is one connection of the client.

@@ -17,8 +17,9 @@ func TestClient(t *testing.T) {
 	}
 	gone := nobody.Addr().String()
 	nobody.Close()
+	secure := startGateway(t, "--tls-self-signed")
 	for _, x := range []struct {
-		args        string // HOST is the gateway, | separates
+		args        string // HOST is the gateway, SECURE one with TLS, | separates
 		code        int
 		out, errOut string // errOut: a part of it
 	}{
@@ -45,6 +46,10 @@ func TestClient(t *testing.T) {
 		{"ws://HOST/discard|-m|x|-w|100ms", 3, "", "timeout"},
 		{"ws://HOST/echo?mute-close|-m|x|-w|100ms", 3, "x\n", "timeout"},
 		{"ws://HOST/benchmark_helper|-m|receive 100|--max-size|99", 1, "", "large"},
+		{"ws://HOST/echo?location=/elsewhere|-m|x", 1, "", "Location: /elsewhere\n"},
+		{"ws://HOST/echo?status=418|-m|x", 1, "", "\n\n418 I'm a teapot: as the query asks\nechogate: "},
+		{"wss://SECURE/echo|-m|x", 1, "", "certificate"},
+		{"wss://SECURE/echo|-k|-m|x", 0, "x\n", `closed: 1000 ""`},
 		{"ws://" + gone + "/", 1, "", "refused"},
 		{"http://HOST/", 2, "", "accepted are ws://host/path and wss://host/path"},
 		{"ws://HOST/|-H|no colon", 2, "", "accepted is NAME: VALUE"},
@@ -53,7 +58,7 @@ func TestClient(t *testing.T) {
 		{"--help", 0, "", ""},
 	} {
 		var out, errOut strings.Builder
-		args := strings.Split("client|"+strings.ReplaceAll(x.args, "HOST", host), "|")
+		args := strings.Split("client|"+strings.NewReplacer("HOST", host, "SECURE", secure).Replace(x.args), "|")
 		code := run(args, lookup(map[string]string{"ECHOGATE_LOOPS": "many"}), &out, &errOut)
 		loose := strings.Contains(x.args, "/time") || x.args == "--help"
 		if code != x.code || !loose && out.String() != x.out || !strings.Contains(errOut.String(), x.errOut) {

@@ -9,7 +9,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -175,6 +178,119 @@ func TestFramesOnCompressed(t *testing.T) {
 	}
 	if d.RSV != 4 || !d.FIN || d.Type != "text" || d.Length > 500 || !d.Complete || d.Error != "" {
 		t.Errorf("got %+v", d)
+	}
+}
+
+// An alias has the compression of its target, wherever it is given: so a file can
+// say of each path whether it compresses.
+func TestCompressionOfAliases(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "echogate.yaml")
+	for flag, paths := range map[string]map[string]bool{
+		"off": {"/echo": false, "/packed": true, "/packed/slow": true, "/plain": false},
+		"on":  {"/echo": true, "/packed": true, "/packed/slow": true, "/plain": false},
+	} {
+		text := "compression: " + flag + "\nalias: [/packed=/deflate, '/packed/slow=/deflate?delay=1ms', /plain=/echo_noext]\n"
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		host := startGateway(t, "--config", file)
+		for path, want := range paths {
+			r := handshake(t, host, path, "Sec-WebSocket-Extensions: permessage-deflate")
+			if got := strings.Contains(r, "permessage-deflate"); got != want || !strings.HasPrefix(r, "HTTP/1.1 101 ") {
+				t.Errorf("compression: %s, %s: got %q", flag, path, r)
+			}
+		}
+	}
+}
+
+// Offers are read over all header lines, in any case of the name; a bad one is no
+// reason to refuse the connection.
+func TestOffers(t *testing.T) {
+	host := startGateway(t)
+	answer := "\r\nSec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+	for _, x := range []struct {
+		lines []string
+		want  string // what follows the name; empty: no extension is answered
+	}{
+		{[]string{"SEC-WEBSOCKET-EXTENSIONS: foo", "sec-websocket-extensions: permessage-deflate; server_max_window_bits=12"}, "; server_max_window_bits=12\r\n"},
+		{[]string{"Sec-WebSocket-Extensions: permessage-deflate; mystery=1, permessage-deflate; client_max_window_bits"}, "\r\n"},
+		{[]string{"Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=8"}, ""},
+		{[]string{"Sec-WebSocket-Extensions: permessage-deflate", "Sec-WebSocket-Extensions: ;;"}, ""},
+	} {
+		r := handshake(t, host, "/deflate", x.lines...)
+		if good := strings.HasPrefix(r, "HTTP/1.1 101 "); !good || x.want != "" && !strings.Contains(r, answer+x.want) || x.want == "" && strings.Contains(r, "Extensions") {
+			t.Errorf("%q: got %q", x.lines, r)
+		}
+	}
+}
+
+// What SIGHUP brings is for who comes from then on; a connection keeps what it has
+// agreed on, and the threshold, of which nothing was agreed, changes at once.
+func TestSIGHUPChangesCompression(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "echogate.yaml")
+	configure := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	offer := "Sec-WebSocket-Extensions: permessage-deflate"
+	configure("compression: on\n")
+	p := startProgram(t, nil, nil, "--listen", "127.0.0.1:0", "--config", file)
+	url := "ws://" + p.host + "/echo"
+	old, _ := offers(t, url, wsflate.Parameters{})
+	echoes := func(compressed bool) {
+		t.Helper()
+		sendPacked(t, old, ws.OpText, prose(1000))
+		wantMessage(t, old, ws.OpText, prose(1000), compressed)
+	}
+	echoes(true)
+
+	configure("compression: off\n")
+	p.hangup(t, "configuration reloaded")
+	echoes(true)
+	if r := handshake(t, p.host, "/echo", offer); strings.Contains(r, "permessage-deflate") {
+		t.Errorf("switched off, got %q", r)
+	}
+	plain, _ := dial(t, url)
+
+	configure("compression: on\ncompression-threshold: 2KiB\ncompression-level: 9\n")
+	p.hangup(t, "configuration reloaded")
+	echoes(false)
+	if r := handshake(t, p.host, "/echo", offer); !strings.Contains(r, "permessage-deflate") {
+		t.Errorf("switched on again, got %q", r)
+	}
+	send(t, plain, ws.OpText, prose(5000))
+	wantFrame(t, plain, ws.OpText, prose(5000))
+
+	configure("compression-level: 11\n")
+	line := p.hangup(t, "new configuration refused, the old one stays")
+	if err, _ := line["err"].(string); !strings.Contains(err, "1: compression-level: 11 is out of range") {
+		t.Errorf("refused with %q", err)
+	}
+	echoes(false)
+}
+
+// A take-over lets compressed connections go in order, and the new process agrees
+// on what the old one did.
+func TestTakeOverOfCompressed(t *testing.T) {
+	p := handedOn(t, nil, "--drain", "50ms", "--compression", "on")
+	old, _ := offers(t, "ws://"+p.host+"/echo", wsflate.Parameters{})
+	sendPacked(t, old, ws.OpText, prose(1000))
+	wantMessage(t, old, ws.OpText, prose(1000), true)
+	pid := p.takeOver(t, p.Process.Pid)
+	wantFrame(t, old, ws.OpClose, "\x03\xe9going away")
+	send(t, old, ws.OpClose, "\x03\xe9")
+	young, _ := offers(t, "ws://"+p.host+"/echo", wsflate.Parameters{})
+	sendPacked(t, young, ws.OpText, prose(1000))
+	wantMessage(t, young, ws.OpText, prose(1000), true)
+	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	wantFrame(t, young, ws.OpClose, "\x03\xe9going away")
+	send(t, young, ws.OpClose, "\x03\xe9")
+	if code := p.ended(t); code != exitOK {
+		t.Errorf("the first process: got exit code %d, want %d", code, exitOK)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strconv"
 
 	"github.com/gobwas/ws"
@@ -52,6 +53,8 @@ func status(w *websocket.Response, r *websocket.Request) error {
 		return websocket.Refuse(400, "a status is a number from 200 to 599")
 	}
 	w.Status, w.Type = code, "text/plain; charset=utf-8"
-	w.Body = []byte("status " + r.Param("code") + "\n")
+	if code != 205 { // which has no content (RFC 9110 §15.3.6)
+		w.Body = fmt.Appendf(nil, "status %d\n", code)
+	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -26,12 +27,7 @@ const (
 
 // UnmarshalText accepts the name of a header in any case.
 func (h *ClientHeader) UnmarshalText(text []byte) error {
-	switch v := ClientHeader(strings.ToLower(string(text))); v {
-	case HeaderOff, HeaderForwardedFor, HeaderForwarded, HeaderRealIP:
-		*h = v
-		return nil
-	}
-	return fmt.Errorf("%q names no client: accepted are x-forwarded-for, forwarded, x-real-ip, off", text)
+	return oneOf(h, bytes.ToLower(text), "names no client", HeaderForwardedFor, HeaderForwarded, HeaderRealIP, HeaderOff)
 }
 
 const (

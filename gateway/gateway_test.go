@@ -189,6 +189,7 @@ func TestPlainRequests(t *testing.T) {
 		{"GET", "/%2565cho", 404, "", "", ""},
 		{"POST", "/", 405, "Allow", "GET, HEAD", ""},
 		{"GET", "/status/418", 418, "", "", "status 418"},
+		{"GET", "/status/205", 205, "Content-Length", "0", ""},
 		{"GET", "/status/99", 400, "", "", "200 to 599"},
 		{"GET", "/<script>", 404, "Content-Type", "text/plain; charset=utf-8", ""},
 	} {

@@ -122,6 +122,18 @@ func TestBenchmarkHelper(t *testing.T) {
 	}
 }
 
+// What receive sends is bounded, whatever a message may have.
+func TestBenchmarkHelperIsBounded(t *testing.T) {
+	for _, most := range []int{-1, helperMost + 1} {
+		s := websockettest.NewServer(map[string]websocket.Route{"/": {Message: benchmark, Limits: websocket.Limits{MaxMessage: most}}})
+		c := s.Dial("/")
+		c.Send(ws.OpText, "receive 67108865")
+		if got, want := c.Frames(), `close 1008 "receive: at most 67108864"`; got != want {
+			t.Errorf("with --max-message %d: got %.100s, want %s", most, got, want)
+		}
+	}
+}
+
 // /slow takes its rate in a second, however much arrives at once.
 func TestSlow(t *testing.T) {
 	s := serveTable(t)
@@ -322,7 +334,7 @@ func TestAliases(t *testing.T) {
 		"\n/a\n":               `:2: "/a": accepted are /path /target and /path /target?query`,
 		"/a /echo more\n":      `:1: "/a /echo more": accepted are /path /target and /path /target?query`,
 		"#\n/a /echo?drop=2\n": `:2: "/a /echo?drop=2": drop: accepted is 0 to 1`,
-		"a /echo\n":            `:1: "a /echo": an alias begins with a slash and has none of {}?#`,
+		"a /echo\n":            `:1: "a /echo": does not begin with a slash`,
 	} {
 		write(text)
 		if _, _, err := table(&Config{AliasFile: file, Faults: SwitchOn}, nil); err == nil || err.Error() != file+want {
@@ -332,12 +344,15 @@ func TestAliases(t *testing.T) {
 	for text, want := range map[string]string{
 		"/a":             `--alias: "/a": accepted are /path=/target and /path=/target?query`,
 		"/a=/nowhere":    `--alias: "/a=/nowhere": no such path: accepted are those that "gateway routes" lists, perhaps with a query`,
-		"/a?x=/echo":     `--alias: "/a?x=/echo": an alias begins with a slash and has none of {}?#`,
+		"/a?x=/echo":     `--alias: "/a?x=/echo": an alias is a path, without ? and #`,
 		"/a=/echo?rate=": `--alias: "/a=/echo?rate=": rate: accepted is 1 to 1000000000`,
 	} {
 		if _, _, err := table(&Config{Alias: []string{text}, Faults: SwitchOn}, nil); err == nil || err.Error() != want {
 			t.Errorf("%q:\n got %v\nwant %s", text, err, want)
 		}
+	}
+	if _, _, err := table(&Config{Alias: []string{"/{a...}=/echo", "/{b...}=/echo"}, Faults: SwitchOn}, nil); err == nil || !strings.HasPrefix(err.Error(), "--alias: ") {
+		t.Errorf("two aliases for all paths: got %v", err)
 	}
 	if _, _, err := table(&Config{Alias: []string{"/a=/slow?rate=1"}, Faults: SwitchOff}, nil); err != nil {
 		t.Errorf("a path's own parameter: %v", err)
@@ -347,6 +362,30 @@ func TestAliases(t *testing.T) {
 	}
 	if _, _, err := table(&Config{AliasFile: "/nowhere", Faults: SwitchOn}, nil); err == nil || !strings.HasPrefix(err.Error(), "--alias-file: ") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// An alias of all paths answers where no route does, and takes the place of no
+// other; one that matches what a route does takes its place, in the list too.
+func TestAliasPatterns(t *testing.T) {
+	routes, all, err := table(&Config{Alias: []string{"/{any...}=/echo", "/zoo/{animal}=/close?code=4000"}, Faults: SwitchOn}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := websockettest.NewServerOf(routes)
+	for path, want := range map[string]string{"/no/such/path": `text "a"`, "/raw": `text "a"`, "/zoo/rsv1": `close 4000 ""`, "/discard": ""} {
+		c := s.Dial(path)
+		c.Send(ws.OpText, "a")
+		if got := c.Frames(); got != want {
+			t.Errorf("%s: got %s, want %s", path, got, want)
+		}
+	}
+	var paths []string
+	for _, l := range all {
+		paths = append(paths, l.path)
+	}
+	if !slices.Contains(paths, "/{any...}") || !slices.Contains(paths, "/zoo/{animal}") || slices.Contains(paths, "/zoo/{name}") {
+		t.Errorf("got the list %q", paths)
 	}
 }
 

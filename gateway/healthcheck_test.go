@@ -83,7 +83,7 @@ func TestHealthcheckIsBounded(t *testing.T) {
 	defer ln.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	if err := askHealth(ctx, ln.Addr().String(), "/healthz"); !errors.Is(err, context.DeadlineExceeded) {
+	if err := askHealth(ctx, "tcp", ln.Addr().String(), "/healthz"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want the deadline", err)
 	}
 }

@@ -73,7 +73,7 @@ var limitRows = []limit{
 	{"E1", "no descriptor or memory left at accept", "accepting pauses, 10 ms doubling to 1 s or until a close; who is connected does not notice",
 		nil, []string{"refused accept_error"}, []string{"poller TestDescriptorsRunOut", "poller TestAcceptRunsOut", "poller TestAcceptResumesAtClose"}},
 	{"E2", "more clients than places", "refused 503 with Retry-After once the request is read, as far as descriptors go, else closed; a start that descriptors cannot hold fails with exit code 2",
-		[]string{"max-connections"}, []string{"refused max_connections"}, []string{"poller TestHostile/E2", "poller TestMaxConnectionsCrowd", "poller TestMaxConnectionsReserve", "gateway TestBadStartExits2"}},
+		[]string{"max-connections"}, []string{"refused max_connections"}, []string{"poller TestHostile/E2", "poller TestMaxConnections", "poller TestMaxConnectionsCrowd", "poller TestMaxConnectionsReserve", "gateway TestBadStartExits2"}},
 	{"E3", "error of one connection at accept", "counted; the next one is accepted",
 		nil, []string{"refused accept_error"}, []string{"poller TestAcceptErrors"}},
 	{"E4", "one address takes all", "a cap per IPv4 address or IPv6 /64: refused 429",

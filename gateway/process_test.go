@@ -206,6 +206,8 @@ func TestBadStartExits2(t *testing.T) {
 	}{
 		{[]string{"--max-message", "lots"}, "--max-message"},
 		{[]string{"--no-such-flag"}, "--no-such-flag"},
+		{[]string{"--compression-level", "10"}, "--compression-level"},
+		{[]string{"--compression-threshold", "-1"}, "--compression-threshold"},
 		{[]string{"--listen", taken.Addr().String(), "--admin", "off"}, "address already in use"},
 		{[]string{"--listen", "127.0.0.1:0", "--admin", "off", "--max-connections", "100000000"}, "descriptor"},
 		{[]string{"--listen", "127.0.0.1:0", "--admin", taken.Addr().String()}, "--admin: listen tcp " + taken.Addr().String() + ": bind: address already in use"},

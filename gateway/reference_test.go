@@ -113,7 +113,11 @@ func optionTable() string {
 		if f.HasDefault {
 			value = "`" + f.Default + "`"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", name, value, f.Help)
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", cell(name), value, cell(f.Help))
 	}
 	return b.String() + "\n"
 }
+
+// cell is text in a table of Markdown, where a bar would begin the next cell,
+// between backquotes too.
+func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }

@@ -59,7 +59,7 @@ func serve(c *Config, again func() (*Config, error), env func(string) (string, b
 	if err := tellReady(env); err != nil {
 		log.Warn("readiness not told", "err", err)
 	}
-	watch := time.NewTicker(cmp.Or(c.TLSWatch, maxDeadline))
+	watch := time.NewTicker(c.watchEvery())
 	defer watch.Stop()
 	return g.wait(signals, watch)
 }
@@ -94,13 +94,16 @@ func newGateway(c *Config, env func(string) (string, bool), log *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
-	second, err := c.adminListeners(handed.admin, log)
+	second, err := c.adminListeners(handed, log)
 	if err != nil {
 		return nil, err
 	}
 	given := new(fault.Counts)
 	s, err := newServer(c, handed, log, given)
 	if err != nil {
+		for _, ln := range second {
+			ln.Close() // and with it the file that it may have
+		}
 		return nil, err
 	}
 	g := &gateway{
@@ -126,9 +129,8 @@ func (g *gateway) wait(signals <-chan os.Signal, watch *time.Ticker) (code int) 
 	for {
 		select {
 		case sig := <-signals:
-			if g.signal(sig); g.config.TLSWatch > 0 { // it may be another
-				watch.Reset(g.config.TLSWatch)
-			}
+			g.signal(sig)
+			watch.Reset(g.config.watchEvery()) // it may be another
 		case <-watch.C:
 			g.renewTLS()
 		case s := <-g.taken:
@@ -262,7 +264,7 @@ func logStart(g *gateway, log *slog.Logger) {
 	_ = unix.Getrlimit(unix.RLIMIT_NOFILE, &lim)
 	addrs := make([]string, 0, 1)
 	for _, a := range s.Addrs() {
-		addrs = append(addrs, net.Addr.String(a))
+		addrs = append(addrs, a.String())
 	}
 	log.Info("listening", "addrs", addrs, "admin", g.admin.Addrs(), "loops", s.Loops(),
 		"max_connections", s.MaxConnections(), "descriptors", lim.Cur,

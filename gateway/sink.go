@@ -49,7 +49,8 @@ const benchmarkForm = "accepted are receive N, send 0 and send 1"
 // upload waits for the payload that a send announced.
 type upload struct{ checked bool }
 
-// helperMost bounds what receive sends where --max-message bounds nothing.
+// helperMost bounds what receive sends where --max-message does not: the client
+// pays for none of it.
 const helperMost = 64 << 20
 
 // benchmark is what a page that measures throughput needs at the other end.
@@ -61,7 +62,7 @@ func benchmark(c *websocket.Conn, op ws.OpCode, p []byte) error {
 	verb, argument, _ := strings.Cut(string(p[:min(len(p), 64)]), " ")
 	n, err := strconv.Atoi(argument)
 	most := c.Route().Limits.MaxMessage
-	if most < 0 {
+	if most < 0 || most > helperMost {
 		most = helperMost
 	}
 	switch {

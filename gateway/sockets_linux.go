@@ -6,10 +6,12 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
 	"echogate/gateway/admin"
+	"echogate/poller"
 )
 
 // The names that LISTEN_FDNAMES has for sockets of ours. What has another one,
@@ -18,10 +20,12 @@ const (
 	publicName = "public"
 	madeName   = "public-made" // a unix socket whose file is ours to remove
 	adminName  = "admin"
+	adminMade  = "admin-made"
 )
 
-// handed are the listening sockets that this process was started with.
-type handed struct{ public, made, admin []int }
+// handed are the listening sockets that this process was started with. Of the
+// public and the admin port's some may have a file that is ours to remove.
+type handed struct{ public, made, admin, adminMade []int }
 
 // inherited are the listening sockets handed on by systemd or by the process
 // before this one (sd_listen_fds(3)): LISTEN_FDS of them from descriptor 3 on,
@@ -48,14 +52,18 @@ func inherited(env func(string) (string, bool), pid int) (handed, error) {
 		}
 	}
 	for i, name := range names {
-		if name == adminName {
+		switch name {
+		case adminMade:
+			h.adminMade = append(h.adminMade, 3+i)
+			fallthrough
+		case adminName:
 			h.admin = append(h.admin, 3+i)
-			continue
-		}
-		if name == madeName {
+		case madeName:
 			h.made = append(h.made, 3+i)
+			fallthrough
+		default:
+			h.public = append(h.public, 3+i)
 		}
-		h.public = append(h.public, 3+i)
 	}
 	return h, nil
 }
@@ -68,10 +76,10 @@ func (c *Config) adminOptions() admin.Options {
 // adminListeners are the sockets of the admin port. One that was handed on takes
 // the place of --admin if it has that address, or if that was not given; others
 // are closed.
-func (c *Config) adminListeners(fds []int, log *slog.Logger) ([]net.Listener, error) {
+func (c *Config) adminListeners(from handed, log *slog.Logger) ([]net.Listener, error) {
 	_, given := c.origins["admin"]
 	var all []net.Listener
-	for _, fd := range fds {
+	for _, fd := range from.admin {
 		ln, err := adopt(fd)
 		if err != nil {
 			return nil, fmt.Errorf("LISTEN_FDS: descriptor %d: %w", fd, err)
@@ -81,16 +89,62 @@ func (c *Config) adminListeners(fds []int, log *slog.Logger) ([]net.Listener, er
 			ln.Close()
 			continue
 		}
+		if slices.Contains(from.adminMade, fd) {
+			ln = removing(ln)
+		}
 		all = append(all, ln)
 	}
 	if len(all) > 0 || c.Admin == adminOff {
 		return all, nil
 	}
-	ln, err := net.Listen("tcp", c.Admin)
+	ln, err := listenAdmin(c.Admin)
 	if err != nil {
 		return nil, c.wrong("admin", "%w; accepted is another address, or off", err)
 	}
 	return []net.Listener{ln}, nil
+}
+
+// listenAdmin opens the socket of an address that has been checked.
+func listenAdmin(text string) (net.Listener, error) {
+	a, err := adminAddress(text)
+	if err != nil || a.Unix == "" {
+		return net.Listen("tcp", text)
+	}
+	fd, made, err := poller.ListenUnix(a)
+	if err != nil {
+		return nil, err
+	}
+	ln, err := adopt(fd)
+	if err != nil || !made {
+		return ln, err
+	}
+	return removing(ln), nil
+}
+
+// madeListener is a unix socket whose file goes when it is closed.
+type madeListener struct{ *net.UnixListener }
+
+// removing is a listener that removes its file, if it has one.
+func removing(ln net.Listener) net.Listener {
+	u, ok := ln.(*net.UnixListener)
+	if !ok {
+		return ln
+	}
+	u.SetUnlinkOnClose(true)
+	return madeListener{u}
+}
+
+// adminNames tell the process that takes over which sockets are the admin port's,
+// and which files it is to remove.
+func adminNames(all []net.Listener) []string {
+	names := make([]string, len(all))
+	for i, ln := range all {
+		names[i] = adminName
+		if _, ok := ln.(madeListener); ok {
+			names[i] = adminMade
+		}
+	}
+	return names
 }
 
 // adopt makes a listener of an inherited descriptor, which it closes: the
@@ -108,8 +162,14 @@ func adopt(fd int) (net.Listener, error) {
 // of 0 is the kernel's choice: it has made it, and a take-over keeps it.
 func sameAddress(have net.Addr, text string) bool {
 	want, err := adminAddress(text)
+	if err != nil {
+		return false
+	}
+	if u, ok := have.(*net.UnixAddr); ok {
+		return want.Unix != "" && u.Name == want.Unix
+	}
 	tcp, ok := have.(*net.TCPAddr)
-	if err != nil || !ok || tcp.Port != int(want.TCP.Port()) && !want.Free() {
+	if !ok || want.Unix != "" || tcp.Port != int(want.TCP.Port()) && !want.Free() {
 		return false
 	}
 	if everywhere(want) {

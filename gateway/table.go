@@ -14,6 +14,7 @@ import (
 // server. One of --alias or --alias-file with the same path replaces it.
 var aliases = map[string]string{
 	"/.ws": "/echo",
+	"/raw": "/echo",
 }
 
 // table compiles the routing table and its aliases. A route without a list of
@@ -36,14 +37,23 @@ func table(c *Config, given *fault.Counts) (routes *websocket.Routes, all []line
 	if routes, err = websocket.Compile(byPattern); err != nil {
 		return nil, nil, err
 	}
-	of, err := c.aliases(func(target string) error { return checkTarget(target, routes, all, faults) })
+	of, err := c.aliases(func(path, target string) error {
+		if err := checkTarget(target, routes, all, faults); err != nil {
+			return err
+		}
+		_, err := routes.Alias(map[string]string{path: target})
+		return errors.Unwrap(err) // the alias is named here
+	})
 	if err != nil {
 		return nil, nil, err
 	}
-	all = aliased(all, routes, of)
+	with, err := routes.Alias(of)
+	if err != nil {
+		return nil, nil, c.wrong("alias", "%w", err)
+	}
+	all = aliased(all, routes, of, with.Patterns())
 	l.fill(all)
-	routes, err = routes.Alias(of)
-	return routes, all, err
+	return with, all, nil
 }
 
 // checkTarget reports what is wrong with what an alias stands for.
@@ -71,9 +81,12 @@ func lineOf(target string, routes *websocket.Routes, all []line) *line {
 	return &l
 }
 
-// aliased is the list of lines with the aliases in it.
-func aliased(all []line, routes *websocket.Routes, of map[string]string) []line {
-	listed := slices.DeleteFunc(slices.Clone(all), func(l line) bool { return of[l.path] != "" })
+// aliased is the list of lines with the aliases in it, without those whose place
+// an alias has taken: they are not among the patterns.
+func aliased(all []line, routes *websocket.Routes, of map[string]string, patterns []string) []line {
+	listed := slices.DeleteFunc(slices.Clone(all), func(l line) bool {
+		return of[l.path] != "" || !slices.Contains(patterns, l.path)
+	})
 	for _, path := range slices.Sorted(maps.Keys(of)) {
 		l := lineOf(of[path], routes, all)
 		l.path, l.about = path, "alias of "+of[path]

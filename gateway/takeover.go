@@ -149,7 +149,7 @@ func (g *gateway) socketFiles() (files []*os.File, names []string, err error) {
 		names = append(names, map[bool]string{false: publicName, true: madeName}[made])
 	}
 	more, err := g.admin.Sockets()
-	fds, names = append(fds, more...), append(names, slices.Repeat([]string{adminName}, len(more))...)
+	fds, names = append(fds, more...), append(names, adminNames(g.second)...)
 	files = make([]*os.File, len(fds))
 	for i, fd := range fds {
 		files[i] = os.NewFile(uintptr(fd), names[i])

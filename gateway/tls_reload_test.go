@@ -72,6 +72,38 @@ func TestCertificateIsRenewed(t *testing.T) {
 	}
 }
 
+// A reload that switches the looking off is heeded: what is in the files then
+// waits for SIGHUP.
+func TestCertificateIsNoLongerWatched(t *testing.T) {
+	dir := t.TempDir()
+	a, file := certify(t, dir, "a.example", nil), filepath.Join(dir, "gateway.yaml")
+	watch := func(every string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte("tls-watch: "+every+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	watch("1ms")
+	p := startProgram(t, nil, nil, "--listen", "127.0.0.1:0", "--tls-cert", a.cert, "--tls-key", a.key, "--config", file)
+	watch("0")
+	p.hangup(t, "configuration reloaded")
+	if err := os.WriteFile(a.cert, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 { // a millisecond each, and more
+		presents(t, p.host)
+	}
+	if err := p.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	for text := ""; !strings.Contains(text, "new configuration refused"); {
+		var err error
+		if text, err = p.log.ReadString('\n'); err != nil || strings.Contains(text, "new certificate refused") {
+			t.Fatalf("got %q, %v", text, err)
+		}
+	}
+}
+
 // wait waits until cond holds.
 func wait(t *testing.T, what string, cond func() bool) {
 	t.Helper()

@@ -2,6 +2,14 @@
 
 package main
 
+import (
+	"cmp"
+	"time"
+)
+
+// watchEvery is how often the files of TLS are looked at; 0 given: never.
+func (c *Config) watchEvery() time.Duration { return cmp.Or(c.TLSWatch, maxDeadline) }
+
 // renewTLS looks whether the files of TLS hold something new. What is bad, or
 // only half written yet, is refused, and the old stays; the log says so once.
 func (g *gateway) renewTLS() {

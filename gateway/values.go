@@ -63,12 +63,7 @@ const (
 
 // UnmarshalText accepts the name of a format.
 func (f *Format) UnmarshalText(text []byte) error {
-	switch v := Format(text); v {
-	case FormatAuto, FormatText, FormatJSON:
-		*f = v
-		return nil
-	}
-	return fmt.Errorf("%q is not a log format: accepted are auto, text, json", text)
+	return oneOf(f, text, "is not a log format", FormatAuto, FormatText, FormatJSON)
 }
 
 // ClientAuth is what clients have to show of themselves.
@@ -83,12 +78,7 @@ const (
 
 // UnmarshalText accepts off, optional and require.
 func (a *ClientAuth) UnmarshalText(text []byte) error {
-	switch v := ClientAuth(text); v {
-	case ClientAuthOff, ClientAuthOptional, ClientAuthRequire:
-		*a = v
-		return nil
-	}
-	return fmt.Errorf("%q is not a way to ask clients: accepted are off, optional, require", text)
+	return oneOf(a, text, "is not a way to ask clients", ClientAuthOff, ClientAuthOptional, ClientAuthRequire)
 }
 
 // A Switch is on or off.
@@ -102,12 +92,19 @@ const (
 
 // UnmarshalText accepts on and off.
 func (s *Switch) UnmarshalText(text []byte) error {
-	switch v := Switch(text); v {
-	case SwitchOn, SwitchOff:
-		*s = v
-		return nil
+	return oneOf(s, text, "is neither", SwitchOn, SwitchOff)
+}
+
+// oneOf sets v to the value that text names. wrong is what any other is.
+func oneOf[T ~string](v *T, text []byte, wrong string, accepted ...T) error {
+	names := make([]string, len(accepted))
+	for i, a := range accepted {
+		if names[i] = string(a); names[i] == string(text) {
+			*v = a
+			return nil
+		}
 	}
-	return fmt.Errorf("%q is neither: accepted are on, off", text)
+	return fmt.Errorf("%q %s: accepted are %s", text, wrong, strings.Join(names, ", "))
 }
 
 // decoders are kong's mappers for the types of other packages: the library's

@@ -57,12 +57,8 @@ func (s *running) inOrder(n uint64) {
 // reload changes the configuration that is in force.
 func (s *running) reload(t *testing.T, table map[string]websocket.Route, change func(*Config)) error {
 	t.Helper()
-	routes, err := websocket.Compile(table)
-	if err != nil {
-		t.Fatal(err)
-	}
 	config := *s.conf()
-	config.Routes = routes
+	config.Routes = compiled(t, table)
 	change(&config)
 	return s.Reload(config)
 }

@@ -58,6 +58,24 @@ func TestReload(t *testing.T) {
 	versions(1)
 }
 
+// TestReloadLastOfItsVersion: the last connection that has an old table is logged as
+// any other is, and so is its panic.
+func TestReloadLastOfItsVersion(t *testing.T) {
+	leaving := echoing
+	leaving.Close = func(*websocket.Conn, websocket.CloseError) { panic("by request") }
+	s, log := logged(t, map[string]websocket.Route{"/old": leaving})
+	last := s.dial("/old")
+	if err := s.reload(t, echoTable, func(*Config) {}); err != nil {
+		t.Fatal(err)
+	}
+	last.reset()
+	eventually(t, "a line of its end", func() bool { return log.lines("route=/old ") == 1 })
+	if got := s.log.lines("panic=\"by request\" route=/old "); got != 1 {
+		t.Errorf("got %d lines of the panic, want 1: %s", got, s.log)
+	}
+	s.dial("/echo").echo("still there")
+}
+
 // TestReloadRefused: what is wrong or cannot change is named, and the old
 // configuration stays.
 func TestReloadRefused(t *testing.T) {

@@ -112,17 +112,16 @@ func codeOf(e websocket.CloseError) ws.StatusCode {
 	return e.Code
 }
 
-// logAccess logs a connection whose protocol has ended.
-func (l *loop) logAccess(fd int, s *slot, p *identity, cause websocket.CloseError, counted websocket.Cause) {
+// logAccess logs a connection whose protocol has ended because of cause: what a
+// tells already, and what else is known.
+func (l *loop) logAccess(fd int, s *slot, p *identity, a access, cause websocket.CloseError) {
 	if cause.Peer {
 		p.received = codeOf(cause)
 	}
-	in, out, ok := transferred(fd)
-	l.srv.access.put(access{
-		route: l.conn.Pattern(), addr: p.remote(), cause: counted, sent: p.sent, received: p.received,
-		duration: since(p.came, l.tick), messages: s.ws.Messages, in: in, out: out, counted: ok,
-		notes: l.conn.Noted(),
-	})
+	a.addr, a.sent, a.received = p.remote(), p.sent, p.received
+	a.duration, a.messages, a.notes = since(p.came, l.tick), s.ws.Messages, l.conn.Noted()
+	a.in, a.out, a.counted = transferred(fd)
+	l.srv.access.put(a)
 }
 
 // transferred asks the kernel how many bytes came, and how many left: it counts

@@ -24,7 +24,7 @@ type inquiry struct {
 	known atomic.Pointer[counters] // what it counted when it last told
 }
 
-// standing is how a loop stands to a question.
+// standing is what became of a question to a loop.
 type standing uint8
 
 const (

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
 )
 
@@ -252,5 +253,45 @@ func (f *floor) run(stop int) {
 				_, _ = send(int(ev.Fd), &buf[0], got)
 			}
 		}
+	}
+}
+
+// connectionOnce is what the benchmark and the pin measure: a connection that comes,
+// upgrades, sends a close frame and is gone.
+func connectionOnce(tb testing.TB) func() {
+	l := still(tb, nil)
+	from := l.listeners[0]
+	greeting, goodbye := []byte(hello), masked(ws.OpClose, closeBody(ws.StatusNormalClosure, ""), true)
+	answer := make([]byte, 512)
+	return func() {
+		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		l.place(pair[0], from)
+		for _, b := range [...][]byte{greeting, goodbye} {
+			if _, err := unix.Write(pair[1], b); err != nil {
+				tb.Fatal(err)
+			}
+			if err := l.event(pair[0], unix.EPOLLIN|unix.EPOLLOUT); err != nil {
+				tb.Fatal(err)
+			}
+			if n, err := unix.Read(pair[1], answer); n <= 0 || err != nil {
+				tb.Fatal(n, err)
+			}
+		}
+		if l.count.Load() != 0 {
+			tb.Fatal("the connection is still there")
+		}
+		_ = unix.Close(pair[1])
+	}
+}
+
+// BenchmarkConnection is the life of a connection, its system calls included.
+func BenchmarkConnection(b *testing.B) {
+	once := connectionOnce(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		once()
 	}
 }

@@ -18,7 +18,6 @@ type busy struct {
 	tiny     bool   // its frames are short: a full read of them would be a long turn
 	full     bool   // above the high-water mark: not read until below the low one
 	preface  bool   // its PROXY protocol header has not ended
-	over     bool   // it is above the cap on connections
 	linger   int    // bytes of input still to be discarded
 	unacked  int    // bytes the peer's kernel had not acknowledged at the last look
 	progress uint32 // tick of the last progress of the backlog; 0: there was none
@@ -40,9 +39,12 @@ const (
 	finHalf       // shutdown, discard until the peer's FIN, for longer
 )
 
-// idle reports whether nothing is unfinished.
-func (b *busy) idle() bool {
-	return b.tls == nil && !b.queued && !b.pending && !b.over && !b.preface && b.in == nil && b.out == nil && b.fin == finNone && b.until == 0 && b.timers == 0 && b.work.Empty()
+// idle reports whether nothing is unfinished: a session of TLS never is.
+func (b *busy) idle() bool { return b.tls == nil && b.rests() }
+
+// rests is idle but for the session.
+func (b *busy) rests() bool {
+	return !b.queued && !b.pending && !b.preface && b.in == nil && b.out == nil && b.fin == finNone && b.until == 0 && b.timers == 0 && b.work.Empty()
 }
 
 // busyOf returns the connection's working state, nil when it has none.

@@ -13,8 +13,8 @@ func (c *census) row(name uint16) *[States]int32 {
 	return &(*c)[name]
 }
 
-// counted is the state that a connection is counted in. Working state has it
-// where it is not what the slot tells.
+// counted is the state that a connection is counted in. Working state holds it when
+// it differs from what the slot's owner word says.
 func (l *loop) counted(s *slot) State {
 	if b := l.busyOf(s); b != nil && b.counted != StateHandshake {
 		return b.counted

@@ -16,94 +16,97 @@ import (
 	"echogate/poller/websocket"
 )
 
-// maxDeadline is the longest wait: ticks of 10 ms in 32 bits are compared by
-// signed difference, which holds for 248 days.
+// maxDeadline is the longest wait that can be configured: ticks of 10 ms in 32 bits
+// are compared by their signed difference, which is right for 248 days.
 const maxDeadline = 240 * 24 * time.Hour
 
-// Config is what a Server is made of. Start from Default.
+// Config configures a Server. Start from Default.
 type Config struct {
-	// Listen are the addresses: "host:port", ":port" for all addresses of both
-	// families, port 0 for any free port, each with the options of package
-	// address behind it.
+	// Listen is the list of addresses to listen on: "host:port", or ":port" for all
+	// addresses of both families; port 0 is any free port. Each may be followed by
+	// the options of package address.
 	Listen []string
-	// Inherited are descriptors of sockets that listen already. One whose
-	// address Listen names takes its place, one that could be a free port's the
-	// place of that, so that the port is kept; without Listen all are served;
-	// others are closed with a log line. The Server owns them from New on.
+	// Inherited is a list of descriptors of listening sockets, from systemd or from
+	// the process before this one. A socket whose address is in Listen is used for
+	// it, one that suits an address with port 0 for that, so that the port is kept.
+	// With an empty Listen all of them are used. Others are closed, which is logged.
+	// The Server owns them from the call of New on.
 	Inherited []int
-	// Made are those of Inherited that are unix sockets of a server before this
-	// one: their files are removed when this one stops, as if it had made them.
+	// Made lists those of Inherited that are unix sockets which the process before
+	// this one has created. The Server removes their files when it stops, as it does
+	// with its own.
 	Made []int
-	// SocketBuffer is the kernel's memory for each direction of a connection, in
-	// bytes; 0: its own tuning.
+	// SocketBuffer is the size in bytes of the kernel's buffer for each direction of
+	// a connection (SO_RCVBUF, SO_SNDBUF); 0 leaves it to the kernel's tuning.
 	SocketBuffer int
-	// Loops is the number of event loops; 0: one for each CPU that Go may use. With
+	// Loops is the number of event loops; 0 is one for each CPU that Go may use. With
 	// fewer loops than that (runtime.GOMAXPROCS) a loop under load keeps its
 	// processor while it waits, which is cheaper.
 	Loops int
-	// Routes is the routing table. Limits fills what its routes leave open.
+	// Routes is the routing table. Limits are for routes that set none of their own.
 	Routes *websocket.Routes
 	Limits websocket.Limits
-	// TLS has what comes to the listeners be of TLS, unless their address says
-	// tls=off; nil: plain. It is used as it
-	// is: NextProtos should say "http/1.1". Reload may replace it, for handshakes
-	// that begin afterwards. Its functions run off the loops; of the Conn that
-	// they are shown they may ask RemoteAddr alone.
+	// TLS makes every listener speak TLS, unless its address has tls=off; nil is
+	// plain. It is used as it is, so its NextProtos should be "http/1.1". Reload may
+	// replace it for handshakes that begin afterwards. Its callbacks do not run on
+	// the loops; of the net.Conn that they are given only RemoteAddr works.
 	TLS *tls.Config
 	// MaxHead bounds a request's head in bytes, at most 64 KiB.
 	MaxHead int
-	// HandshakeTimeout is the time from accept, or from a later request's first
-	// byte, to a whole request; HTTPIdle that between two plain requests. 0: off.
+	// HandshakeTimeout is how long a client may take to send a whole request,
+	// counted from accept or from the first byte of a later request. HTTPIdle is how
+	// long it may stay silent between two plain requests. 0 switches them off.
 	HandshakeTimeout, HTTPIdle time.Duration
-	// MaxConnections is the cap on connections; 0: descriptors − 256.
+	// MaxConnections is the cap on connections; 0 is the limit on descriptors
+	// (RLIMIT_NOFILE) less 256.
 	MaxConnections int
 	// MaxPerAddress is the cap on connections from one IPv4 address, or from one
-	// IPv6 network of 64 bits; 0: off.
+	// IPv6 network of 64 bits; 0 switches it off.
 	MaxPerAddress int
-	// Trusted reports whether a peer may say in whose name it speaks: a proxy. The
-	// zero Addr stands for all peers on unix sockets. nil: nobody may.
+	// Trusted reports whether a peer is a proxy that may name its client. It is given
+	// the zero Addr for peers on unix sockets. nil trusts nobody.
 	Trusted func(peer netip.Addr) bool
-	// Preface reads the PROXY protocol header in front of what came on an address
-	// of Listen with proxy=required: n bytes of it, 0 when more must arrive first.
-	// client is whom it names, zero when it names nobody. An error refuses the
+	// Preface parses the PROXY protocol header with which connections to an address
+	// with proxy=required begin. n is its length, 0 when more must arrive first;
+	// client is the address in it, zero when it has none. An error refuses the
 	// connection with 400, and so does a peer that is not Trusted.
 	Preface func(in []byte) (n int, client netip.AddrPort, err error)
-	// Forwarded is the client that a request of a Trusted peer names in its
-	// headers, zero when it names none. With an error it is ignored, and counted.
-	// nil: nobody is named so.
+	// Forwarded returns the client that a request of a Trusted peer names in its
+	// headers, the zero AddrPort when it names none. After an error the headers are
+	// ignored, and counted. nil ignores them always.
 	Forwarded func(r *websocket.Request) (client netip.AddrPort, err error)
-	// MaxHalfOpen is how many connections may wait for their upgrade; above, the
-	// oldest is cut. 0: a quarter of MaxConnections, at least 1,000.
+	// MaxHalfOpen is how many connections may be there that have not upgraded. Above
+	// it the oldest of them is cut. 0 is a quarter of MaxConnections, and at least
+	// 1,000.
 	MaxHalfOpen int
-	// AcceptRate is how many connections are accepted in a second, AcceptBurst
-	// how many at once; the rest waits in the kernel's backlog. 0: off, and as
-	// many as in a second.
+	// AcceptRate is how many connections are accepted in a second, AcceptBurst how
+	// many of them at once; the rest waits in the kernel's backlog. An AcceptRate of
+	// 0 switches both off, an AcceptBurst of 0 is as many as AcceptRate.
 	AcceptRate, AcceptBurst int
-	// MaxBuffered bounds the sum of all buffers in bytes; 0: off.
+	// MaxBuffered bounds the sum of all buffers in bytes; 0 switches it off.
 	MaxBuffered int64
-	// Drain is the time over which connections are sent away when the Server
-	// stops, DrainTimeout the time after which the rest is cut; 0: it is waited
-	// for.
+	// Drain is the time over which connections are sent away when the Server stops.
+	// DrainTimeout is the time after which those that are left are cut; 0 waits for
+	// them.
 	Drain, DrainTimeout time.Duration
-	// DrainCode is the close code of that: 1001 or, where clients know it as an
-	// invitation to connect again, 1012. 0: 1001.
+	// DrainCode is the close code that they are sent: 1001 or, where clients take it
+	// as an invitation to connect again, 1012. 0 is 1001.
 	DrainCode ws.StatusCode
-	// LoopWarn is how long an event loop may be away, kept by a handler that
-	// blocks, before that is logged with the route; 0: off.
+	// LoopWarn is how long a handler may keep its event loop before that is logged,
+	// with the route and the stack; 0 switches the warning off.
 	LoopWarn time.Duration
 	// Jobs is how many jobs of Conn.Go run at once.
 	Jobs int
-	// AccessLog gets a line for each connection when it ends; nil: none.
+	// AccessLog gets a line for each connection when it ends; nil for none.
 	AccessLog *slog.Logger
-	// Log gets what an operator must know; nil: slog.Default().
+	// Log gets what an operator must know; nil is slog.Default().
 	Log *slog.Logger
 
-	// refusals is how many connections above the cap are held for as long as it
-	// takes to read a request and answer 503: all that descriptors are left for,
-	// because a client that is told when to come again does, and one that is
-	// closed tries at once. They are half-open like others: MaxHalfOpen bounds
-	// who only waits there. Where the cap takes as many descriptors as it can,
-	// half of the reserve is used.
+	// refusals is how many connections above MaxConnections are accepted only to
+	// have their request answered 503: a client that is told when to come again
+	// waits, one that is just closed tries again at once. All descriptors that are
+	// left are used for it, at least half of the reserve. Those connections count as
+	// half-open, so MaxHalfOpen bounds how many stay without a request.
 	refusals int
 }
 
@@ -206,7 +209,7 @@ func (c *Config) validateWaits(fail func(format string, args ...any)) {
 	}
 }
 
-// resolve puts numbers for what was left open.
+// resolve replaces zeros that stand for a default by it.
 func (c *Config) resolve() {
 	if c.Loops == 0 {
 		c.Loops = runtime.GOMAXPROCS(0)

@@ -10,7 +10,8 @@ import (
 	"echogate/poller/websocket"
 )
 
-// Connection is what can be told of one connection. Times are as exact as ticks.
+// Connection describes one connection at one moment. Its times are multiples of
+// the 10 ms of a tick.
 type Connection struct {
 	Handle   websocket.Handle // its FD and Gen together name it
 	Loop     int

@@ -3,8 +3,6 @@ package poller
 import (
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"echogate/poller/websocket"
 )
 
@@ -92,7 +90,7 @@ func (l *loop) next(fd int, s *slot) nearest {
 	case b != nil && b.until != 0:
 		n.add(b.until, closeOver)
 	case !s.ws.Upgraded() && !s.ws.Ended() && !s.ws.Held(): // held: Conn.Wait has its whole request
-		if d := l.requestTime(s); d > 0 {
+		if d := l.requestTime(s, b); d > 0 {
 			n.add(s.opened+ticks(d), handshakeOver)
 		}
 	}
@@ -106,7 +104,7 @@ func (l *loop) next(fd int, s *slot) nearest {
 	if s.ws.Open() {
 		l.nextOpen(fd, s, b, lim, &n)
 	}
-	if l.draining != 0 && !s.ws.Closing() && !s.ws.Ended() {
+	if l.draining != 0 && !s.ws.Closing() && !s.ws.Ended() && (b == nil || b.fin == finNone) {
 		n.add(l.leaves(fd, s), drainDue)
 	}
 	return n
@@ -123,9 +121,13 @@ func (l *loop) leaves(fd int, s *slot) uint32 {
 }
 
 // requestTime is how long the connection may take for a whole request: from
-// accept, or from a later request's first byte; or to begin that one.
-func (l *loop) requestTime(s *slot) time.Duration {
-	if s.ws.Served() {
+// accept, or from a later request's first byte; or to begin that one, which nobody
+// has to while the answer to the last is on its way.
+func (l *loop) requestTime(s *slot, b *busy) time.Duration {
+	switch {
+	case s.ws.Served() && b != nil && len(b.out) > 0:
+		return 0
+	case s.ws.Served():
 		return l.srv.conf().HTTPIdle
 	}
 	return l.srv.conf().HandshakeTimeout
@@ -169,35 +171,6 @@ func (l *loop) schedule(fd int, s *slot) {
 	if n.what != never && (s.filed == 0 || before(n.tick, s.filed)) {
 		l.wheel.file(connRef(fd), n.tick)
 	}
-}
-
-// tock is the timer's event: ticks have passed.
-func (l *loop) tock() error {
-	var count [8]byte
-	_, _ = unix.Read(l.timer, count[:])
-	now := l.srv.now()
-	was := l.tick
-	l.tick = now
-	l.beat.Store(now)
-	l.stats.lag(now - was)
-	l.stats.use.look(time.Since(l.srv.start))
-	if now-was > lateTicks && l.late == 0 {
-		l.late = was
-		return nil
-	}
-	passed := now - l.wheel.last
-	l.due = l.wheel.advance(now, l.due[:0])
-	for _, r := range l.due {
-		l.expire(r, passed)
-	}
-	l.late = 0
-	l.resumeAccept()
-	l.sweepDrain()
-	if now/ticksPerSecond != (now-passed)/ticksPerSecond {
-		l.trim()
-	}
-	l.sleep()
-	return l.stopped()
 }
 
 // expire looks at an entry that has come up.
@@ -322,43 +295,15 @@ func restart(c *websocket.Conn) error  { _ = c.Shut(websocket.ErrRestart); retur
 func message(*websocket.Conn) error    { return websocket.ErrMessageTimeout }
 
 // drainOne sends a connection away. A message whose job is under way has been
-// taken: its answer leaves before.
+// taken: its answer leaves before. So does a page that is on its way.
 func (l *loop) drainOne(fd int, s *slot) {
-	if s.ws.Working() {
-		return
-	}
-	if !s.ws.Upgraded() {
+	switch {
+	case s.ws.Working():
+	case s.ws.Upgraded():
+		l.call(fd, s, l.farewell())
+	case l.behind(s):
+		l.ending(fd, s, finLinger, websocket.ErrGoingAway)
+	default:
 		l.finish(fd, s, websocket.ErrGoingAway)
-		return
 	}
-	l.call(fd, s, l.farewell())
-}
-
-// arm starts the timer; sleep stops it when there is nothing to wait for. A
-// connection may set a deadline in any event, and its times are read off the
-// clock: while there is one the timer runs, though nothing is filed.
-func (l *loop) arm() {
-	if !l.armed {
-		l.armed = true
-		l.tick = l.srv.now()
-		l.beat.Store(l.tick)
-		l.wheel.last = l.tick
-		l.setTimer(tickTime)
-	}
-}
-
-func (l *loop) sleep() {
-	if l.armed && l.count.Load() == 0 && l.wheel.count == 0 && l.draining == 0 && !l.acceptPaused() {
-		l.armed = false
-		l.beat.Store(0)
-		l.stats.use = utilization{}
-		l.setTimer(0)
-		l.trim()
-		l.trim() // the first one only begins to look
-	}
-}
-
-func (l *loop) setTimer(d time.Duration) {
-	t := unix.NsecToTimespec(d.Nanoseconds())
-	_ = unix.TimerfdSettime(l.timer, 0, &unix.ItimerSpec{Interval: t, Value: t}, nil)
 }

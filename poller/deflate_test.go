@@ -3,9 +3,14 @@ package poller
 import (
 	"bytes"
 	"compress/flate"
+	"io"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 
@@ -52,6 +57,30 @@ var bomb = sync.OnceValue(func() []byte {
 	block := append(packed(strings.Repeat("\x00", 1<<20)), "\x00\x00\xff\xff"...)
 	return packedFrame(bytes.Repeat(block, (1<<20-1)/len(block)))
 })
+
+// unpacked reads a frame, compressed or of close with 1001.
+func (c *client) unpacked() (ws.OpCode, []byte) {
+	c.t.Helper()
+	h, err := ws.ReadHeader(c.r)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	p := make([]byte, h.Length)
+	if _, err = io.ReadFull(c.r, p); err != nil {
+		c.t.Fatal(err)
+	}
+	if h.OpCode == ws.OpClose {
+		if code, _ := ws.ParseCloseFrameData(p); code != 1001 || h.Rsv != 0 {
+			c.t.Fatalf("got %+v with code %d, want 1001", h, code)
+		}
+		return h.OpCode, nil
+	}
+	p, err = io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(p), strings.NewReader("\x00\x00\xff\xff\x01\x00\x00\xff\xff"))))
+	if h.Rsv != 4 || err != nil {
+		c.t.Fatalf("got %+v, %v, want a compressed message", h, err)
+	}
+	return h.OpCode, p
+}
 
 // playBombs: limits.md T4.
 func playBombs(p *process, n int) {
@@ -149,4 +178,74 @@ func TestPushIsCompressed(t *testing.T) {
 		t.Errorf("got header %+v, %v, want a compressed text", h, err)
 	}
 	c.reset()
+}
+
+// What inflates to a thousand times its size does not keep the loop from others,
+// however many of its messages one read brings.
+func TestInflatingLeavesTurns(t *testing.T) {
+	t.Parallel()
+	const n = 30
+	held, release := make(chan struct{}), make(chan struct{})
+	taken := 0 // by the one loop
+	s := start(t, map[string]websocket.Route{
+		"/hold":  {Message: func(*websocket.Conn, ws.OpCode, []byte) error { close(held); <-release; return nil }},
+		"/bombs": {Compression: websocket.CompressionOn, Message: func(*websocket.Conn, ws.OpCode, []byte) error { taken++; return nil }},
+		"/taken": {Message: func(c *websocket.Conn, op ws.OpCode, _ []byte) error {
+			return c.Send(op, strconv.AppendInt(nil, int64(taken), 10))
+		}},
+	}, func(c *Config) { c.Loops = 1 })
+	bomber, other, holder := s.connect().deflate("/bombs"), s.dial("/taken"), s.dial("/hold")
+	holder.text("while all this comes")
+	receive(t, held)
+	bomber.write(bytes.Repeat(packedFrame(packed(strings.Repeat("\x00", 1<<20))), n))
+	other.text("how many?")
+	close(release)
+	_, p, err := other.read()
+	if got, _ := strconv.Atoi(string(p)); err != nil || got > 5 {
+		t.Errorf("answered after %s of %d bombs, %v", p, n, err)
+	}
+	s.until("all taken", func(got Stats) bool { return got.Wire.In[ws.OpBinary].Frames == n && got.Buffered == 0 })
+	leave([]*client{bomber, other, holder})
+}
+
+// A drain loses no echo of what was taken: those that wait compressed, for a client
+// that does not read, come before its 1001.
+func TestDrainOfCompressedBacklog(t *testing.T) {
+	t.Parallel()
+	var taken atomic.Int64
+	route := deflating
+	route.Message = func(c *websocket.Conn, op ws.OpCode, p []byte) error {
+		taken.Add(1)
+		return c.Send(op, p)
+	}
+	s := start(t, map[string]websocket.Route{"/": route}, func(c *Config) { c.Drain = 100 * time.Millisecond })
+	c := s.connect().deflate("/")
+	message := make([]byte, 30_000) // of digits: it comes to nearly half
+	for i := range message {
+		message[i] = byte('0' + rand.IntN(10))
+	}
+	go func() { // sends until it can no longer
+		frame := packedFrame(packed(string(message)))
+		for {
+			if _, err := c.Write(frame); err != nil {
+				return
+			}
+		}
+	}()
+	s.until("a backlog", func(got Stats) bool { return got.Paused > 0 })
+	s.stop()
+	got := int64(0)
+	for op, p := c.unpacked(); op != ws.OpClose; op, p = c.unpacked() {
+		if !bytes.Equal(p, message) {
+			t.Fatalf("echo %d has %d bytes, and not those that were sent", got, len(p))
+		}
+		got++
+	}
+	if want := taken.Load(); got != want {
+		t.Errorf("got %d echoes before the close frame, the handler was given %d messages", got, want)
+	}
+	c.Close()
+	if err := s.wait(); err != nil {
+		t.Errorf("got %v from Run, want nil", err)
+	}
 }

@@ -16,7 +16,7 @@ func (l *loop) beginDrain() {
 		return
 	}
 	l.arm()
-	l.draining, l.sweep = l.tick, 0
+	l.draining, l.sweep = max(l.tick, 1), 0
 	l.stopListening()
 	l.sweepDrain()
 }
@@ -54,23 +54,4 @@ func (l *loop) stopped() error {
 		return errors.ErrEngineShutdown
 	}
 	return nil
-}
-
-// visit runs f on the connections of a route from descriptor fd on, one slice
-// at a time.
-func (l *loop) visit(fd int, pattern string, f func(*websocket.Conn) error) {
-	top := l.table.top()
-	for end := min(fd+slice, top); fd < end; fd++ {
-		s := l.table.at(fd)
-		if s == nil || !s.is(l) || !s.ws.Open() {
-			continue
-		}
-		l.bind(fd, s)
-		if l.conn.Pattern() == pattern {
-			l.call(fd, s, f)
-		}
-	}
-	if fd < top {
-		_ = l.mail.post(l, letter{kind: letterTask, task: func() { l.visit(fd, pattern, f) }})
-	}
 }

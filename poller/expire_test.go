@@ -254,102 +254,104 @@ func TestTinyFramesMakeShortTurns(t *testing.T) {
 	}
 }
 
-// TestLingerIsBounded: of what a peer sends on after its failure 64 KiB are read,
-// then it is cut, however little time has passed (limits.md D4).
-func TestLingerIsBounded(t *testing.T) {
-	l := still(t, limited(nil))
-	c := open(t, l)
-	c.sends([]byte("\x81\x01x")) // not masked
-	c.want("the failure", ws.OpClose)
-	junk := make([]byte, 4<<10)
-	for sent := len(junk); sent < lingerBytes; sent += len(junk) {
-		c.sends(junk)
+// slowPage is a connection whose peer has taken only a part of a page.
+func slowPage(t *testing.T, edit func(*Config)) (c stillConn, body []byte) {
+	t.Helper()
+	body = bytes.Repeat([]byte("page"), 1<<19)
+	l := still(t, limited(func(config *Config) {
+		config.Routes = compiled(t, map[string]websocket.Route{"/": {HTTP: func(w *websocket.Response, _ *websocket.Request) error {
+			w.Body = body
+			return nil
+		}}})
+		edit(config)
+	}))
+	c = connect(t, l)
+	c.sends([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+	if c.busy == 0 || l.busyOf(c.slot).out == nil {
+		t.Fatal("the socket took all of the page")
 	}
-	if !c.is(l) {
-		t.Fatal("it was cut before it had sent that much")
-	}
-	c.sends(junk)
-	if c.is(l) || l.stats.Closed[websocket.CauseProtocol] != 1 {
-		t.Errorf("still there: %t; closed by cause: %v", c.is(l), l.stats.Closed)
-	}
+	return c, body
 }
 
-// TestEvict: of those that hold memory the one that was heard of longest ago has
-// to go (limits.md C4).
-func TestEvict(t *testing.T) {
-	l := still(t, limited(nil))
-	idle := open(t, l)
-	var holding []stillConn
+// takes takes what the socket has and lets the loop send on.
+func (c stillConn) takes() (n int) {
+	n = len(c.receives())
+	if err := c.l.event(c.fd, unix.EPOLLOUT); err != nil {
+		c.t.Fatal(err)
+	}
+	return n
+}
+
+// takesAll takes until nothing waits to be sent, and what the socket has then.
+func (c stillConn) takesAll() (n int) {
+	for c.is(c.l) && c.l.behind(c.slot) {
+		n += c.takes()
+	}
+	return n + len(c.receives())
+}
+
+// TestPageOutlastsHTTPIdle: a client that is slow to take a page is not one that
+// waits between two requests: that time begins when the page has left.
+func TestPageOutlastsHTTPIdle(t *testing.T) {
+	c, body := slowPage(t, func(config *Config) { config.HTTPIdle = 300 * time.Millisecond })
+	got := 0
 	for range 3 {
-		c := open(t, l)
-		c.sends(partly(1000)[:500])
-		holding = append(holding, c)
-		later(t, l, time.Second/2)
+		later(t, c.l, 200*time.Millisecond)
+		got += c.takes()
 	}
-	holding[0].sends(partly(1000)[500:600]) // heard of again
-	for _, i := range []int{1, 2, 0} {
-		if !l.evict() {
-			t.Fatal("nobody has to go")
-		}
-		end := holding[i].want("the one heard of longest ago", ws.OpClose)[0]
-		if code, _ := ws.ParseCloseFrameData(end.Payload); code != 1013 {
-			t.Errorf("closed with %d, want 1013", code)
-		}
+	if got += c.takesAll(); got < len(body) || !c.is(c.l) {
+		t.Fatalf("got %d bytes, want those of the page, %d, and a connection", got, len(body))
 	}
-	if l.evict() || !idle.ws.Open() {
-		t.Error("who holds nothing has to go")
+	later(t, c.l, 200*time.Millisecond)
+	if !c.is(c.l) {
+		t.Error("ended before its time between two requests was over")
+	}
+	later(t, c.l, 200*time.Millisecond)
+	if c.is(c.l) || c.l.stats.Timeouts[TimeoutHTTPIdle] != 1 {
+		t.Errorf("it lives on after that time; timeouts %v", c.l.stats.Timeouts)
 	}
 }
 
-// TestReadsAfterABacklog: for 10 s after a backlog a read takes little, for that
-// may become one as well (limits.md C1).
-func TestReadsAfterABacklog(t *testing.T) {
-	l := still(t, limited(func(c *Config) { c.Limits.HighWater = -1 }))
-	c := open(t, l)
-	reads := func(want int) {
-		t.Helper()
-		if got := l.limit(c.slot, l.busyOf(c.slot)); got != want {
-			t.Errorf("the next read takes %d bytes at most, want %d", got, want)
-		}
-	}
-	reads(readBuffer - keptMax)
-	l.call(c.fd, c.slot, func(c *websocket.Conn) error { return c.Send(ws.OpBinary, make([]byte, 1<<20)) })
-	reads(readBacklog)
-	for b := l.busyOf(c.slot); b != nil && len(b.out) > 0; {
-		c.receives()
-		if err := l.event(c.fd, unix.EPOLLOUT); err != nil {
-			t.Fatal(err)
-		}
-	}
-	reads(readBacklog)
-	for range 11 {
-		reads(readBacklog)
-		later(t, l, time.Second-tickTime)
-	}
-	reads(readBuffer - keptMax)
-}
-
-// TestControlBudget: the budget of control frames is one of 10 s, however many
-// reads bring them, and there is a new one for the next 10 s (limits.md B6).
-func TestControlBudget(t *testing.T) {
-	const most = 5
-	l := still(t, limited(func(c *Config) { c.Limits.MaxControlRate = most }))
-	c := open(t, l)
-	pings := func(n int) {
-		for range n {
-			c.sends(ws.MustCompileFrame(ws.MaskFrame(ws.NewPingFrame(nil))))
-			later(t, l, tickTime)
-		}
-	}
-	pongs := slices.Repeat([]ws.OpCode{ws.OpPong}, most)
+// TestPageOutlastsDrain: a page that has begun to leave is sent to its end before its
+// connection is sent away.
+func TestPageOutlastsDrain(t *testing.T) {
+	c, body := slowPage(t, func(config *Config) { config.Drain = 100 * time.Millisecond })
+	c.l.beginDrain()
+	got := 0
 	for range 3 {
-		pings(most)
-		c.want("all that the budget has", pongs...)
-		later(t, l, time.Duration(controlWindow)*tickTime)
+		later(t, c.l, 200*time.Millisecond)
+		got += c.takes()
 	}
-	pings(most + 1)
-	end := c.want("one more", append(pongs, ws.OpClose)...)[most]
-	if code, _ := ws.ParseCloseFrameData(end.Payload); code != ws.StatusPolicyViolation {
-		t.Errorf("closed with %d, want 1008", code)
+	if got += c.takesAll(); got < len(body) {
+		t.Errorf("got %d bytes, want those of the page, %d", got, len(body))
+	}
+	_ = unix.Shutdown(c.peer, unix.SHUT_WR)
+	_ = c.l.event(c.fd, unix.EPOLLIN|unix.EPOLLRDHUP)
+	if c.is(c.l) || c.l.stats.Closed[websocket.CauseGoingAway] != 1 {
+		t.Errorf("it was not sent away: %v", c.l.stats.Closed)
+	}
+}
+
+// TestTicksWrap: after 497 days ticks begin anew. Deadlines and the clock that
+// handlers see go on.
+func TestTicksWrap(t *testing.T) {
+	l := still(t, limited(func(c *Config) { c.Limits.PingInterval, c.Limits.MessageTimeout = time.Second, 5*time.Second }))
+	l.srv.start = time.Now().Add(2*time.Second - 1<<32*tickTime)
+	c := open(t, l)
+	c.sends(masked(ws.OpText, []byte("begun"), false))
+	began, pings := l.Now(), 0
+	for last := began; c.ws.Open(); last = l.Now() {
+		later(t, l, 500*time.Millisecond)
+		if l.Now() <= last {
+			t.Fatalf("the clock went from %v to %v", last, l.Now())
+		}
+		for _, f := range c.frames() {
+			if f.Header.OpCode == ws.OpPing {
+				pings++
+			}
+		}
+	}
+	if took := l.Now() - began; took < 5*time.Second || took > 6*time.Second || pings < 3 || l.era != 1 {
+		t.Errorf("ended after %v and %d pings, era %d, want about 5s, a ping each second, era 1", took, pings, l.era)
 	}
 }

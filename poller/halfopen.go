@@ -10,16 +10,17 @@ import (
 // connections is less: a burst of honest clients is no attack.
 const leastHalfOpen = 1000
 
-// note is a connection that had not upgraded when it was made.
+// note names a connection that had not upgraded when the note was made.
 type note struct {
 	fd   int32
 	gen  uint32
-	tick uint32 // of its coming
+	tick uint32 // at which it came to the loop
 }
 
-// await notes a connection that has not upgraded. The lobby holds them in the
-// order of their coming; who has upgraded or ended since is swept out when they
-// are the majority, so that a note costs O(1) and a slot has nothing for it.
+// await notes a connection that has not upgraded. The lobby holds the notes in the
+// order in which connections came. Those of connections that have upgraded or ended
+// since are swept out when they are the majority, so that a note costs O(1) and the
+// slot needs no link for it.
 func (l *loop) await(fd int, s *slot) {
 	if len(l.lobby) > 2*int(l.halfOpen.Load())+slackLobby {
 		l.lobby = slices.Clone(slices.DeleteFunc(l.lobby, func(n note) bool { return !l.waits(n) }))

@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"bytes"
 	"net/netip"
 	"time"
 
@@ -34,8 +35,11 @@ func (l *loop) call(fd int, s *slot, f func(*websocket.Conn) error) {
 	l.settle(fd, s, t)
 }
 
-// Now is the loop's clock: the server's age at the last tick.
-func (l *loop) Now() time.Duration { return time.Duration(l.tick) * tickTime }
+// Now implements websocket.Loop: the server's age at the last tick. Unlike ticks it
+// does not wrap.
+func (l *loop) Now() time.Duration {
+	return time.Duration(uint64(l.era)<<32|uint64(l.tick)) * tickTime
+}
 
 // Alloc implements websocket.Loop.
 func (l *loop) Alloc(n int) []byte { return l.pool.get(n) }
@@ -67,9 +71,7 @@ func (l *loop) Flush(c *websocket.Conn) error {
 	t := turn{head: l.head, out: c.Output()}
 	l.head = nil
 	l.transmit(fd, s, &t)
-	if len(t.head)+len(t.out) > 0 { // a failed send shows again at the next
-		l.backlog(fd, s, t.head, t.out)
-	}
+	l.setAside(fd, s, &t) // a failed send shows again at the next
 	c.Sent()
 	return nil
 }
@@ -159,11 +161,16 @@ func (l *loop) PostSend(h websocket.Handle, op ws.OpCode, p []byte) error {
 	if err := l.alive(h, true); err != nil {
 		return err
 	}
-	if l.srv.posted.Add(int64(len(p))) > l.srv.conf().MaxBuffered && l.srv.conf().MaxBuffered > 0 {
-		l.srv.posted.Add(int64(-len(p)))
+	size, most := int64(letterSize+len(p)), l.srv.conf().MaxBuffered
+	if l.srv.posted.Add(size) > most && most > 0 {
+		l.srv.posted.Add(-size)
 		return websocket.ErrBacklog
 	}
-	return l.mail.post(l, letter{kind: letterSend, to: h, op: op, payload: append([]byte(nil), p...)})
+	err := l.mail.post(l, letter{kind: letterSend, to: h, op: op, payload: bytes.Clone(p)})
+	if err != nil {
+		l.srv.posted.Add(-size)
+	}
+	return err
 }
 
 // PostDo implements websocket.Loop, for any goroutine.

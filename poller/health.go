@@ -16,9 +16,9 @@ type LoopHealth struct {
 	Route string
 }
 
-// Health asks every loop whether it is there, and tells how it fares, by loop. It
-// waits at most 100 ms for their answers. A loop whose Age is of seconds is
-// blocked by a handler; one that is only late, because much happens, is not.
+// Health asks every loop for an answer, waits at most 100 ms, and returns what is
+// known of each loop, in their order. An Age of seconds means that a handler blocks
+// the loop; one that is only late, because much happens, has less.
 func (s *Server) Health() []LoopHealth {
 	_, how := ask(s, answerTime, func(_ *loop, reply func(struct{})) { reply(struct{}{}) })
 	all := make([]LoopHealth, len(s.loops))
@@ -63,7 +63,7 @@ type Readiness struct {
 	Connections int  // open, on their way to a loop included
 }
 
-// Readiness tells it at once: no loop is asked.
+// Readiness returns at once: it asks no loop.
 func (s *Server) Readiness() Readiness {
 	r := Readiness{Paused: s.starved.Load() > 0, Draining: s.draining.Load()}
 	r.Listening = s.running.Load() && !r.Draining && s.serving.Load() > 0

@@ -53,12 +53,8 @@ const testLoops = 2
 // prepare is start without Run, for tests that change the Server before.
 func prepare(t testing.TB, table map[string]websocket.Route, change func(*Config)) *running {
 	t.Helper()
-	routes, err := websocket.Compile(table)
-	if err != nil {
-		t.Fatal(err)
-	}
 	log := new(logBuffer)
-	config := Default(routes)
+	config := Default(compiled(t, table))
 	config.Listen, config.Loops, config.Drain = []string{"127.0.0.1:0"}, testLoops, 0
 	config.Log = slog.New(slog.NewTextHandler(log, nil))
 	if change != nil {
@@ -69,6 +65,16 @@ func prepare(t testing.TB, table map[string]websocket.Route, change func(*Config
 		t.Fatal(err)
 	}
 	return &running{Server: s, t: t, log: log, ended: make(chan struct{})}
+}
+
+// compiled is a routing table that is good.
+func compiled(t testing.TB, table map[string]websocket.Route) *websocket.Routes {
+	t.Helper()
+	routes, err := websocket.Compile(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return routes
 }
 
 // run runs the server until the test ends.

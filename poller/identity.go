@@ -2,16 +2,16 @@ package poller
 
 import (
 	"net/netip"
-	"sync"
 	"sync/atomic"
 
 	"github.com/gobwas/ws"
 )
 
-// identity is what is kept of a connection beside its slot when the configuration
-// has a use for it: asked later, the kernel may have forgotten the address.
+// identity is whom a connection is from. It is kept beside the slot, and only when
+// the configuration has a use for it. The address is asked for at accept: once the
+// peer has reset the connection the kernel no longer knows it.
 type identity struct {
-	gen     uint32 // of the connection that it is of
+	gen     uint32 // generation of the connection
 	port    uint16
 	counted bool // among those of its address
 	refused bool // it is there to be refused: its address has too many
@@ -77,74 +77,4 @@ func (l *loop) identify(fd int, s *slot, from *listener) *identity {
 	p := l.srv.identities.make(fd)
 	*p = identity{gen: s.generation() + 1, addr: a.Addr().As16(), port: a.Port(), came: l.srv.now(), trusted: c.trusts(a.Addr())}
 	return p
-}
-
-// addresses counts connections by where they come from.
-type addresses struct {
-	mu sync.Mutex
-	of map[network]tally
-}
-
-// network is what counts as one address: an IPv4 address, v4-mapped or not, or
-// an IPv6 network of 64 bits, which is what one subscriber has.
-type network [16]byte
-
-// tally is the connections of one network.
-type tally struct{ served, refused int }
-
-func networkOf(p *identity) network {
-	n := network(p.addr)
-	if !netip.AddrFrom16(p.addr).Is4In6() {
-		clear(n[8:])
-	}
-	return n
-}
-
-// enter counts a connection, which may have to be refused: there are most of its
-// network. As many more are let in to be refused, and no more than that.
-func (a *addresses) enter(p *identity, most int) admission {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	n := networkOf(p)
-	t := a.of[n]
-	switch {
-	case t.served < most:
-		t.served++
-	case t.refused < most:
-		t.refused++
-		p.refused = true
-	default:
-		return turnedAway
-	}
-	p.counted = true
-	if a.of == nil {
-		a.of = make(map[network]tally)
-	}
-	a.of[n] = t
-	if p.refused {
-		return refusedAddress
-	}
-	return admitted
-}
-
-// leave takes a connection out of the count.
-func (a *addresses) leave(p *identity) {
-	if !p.counted {
-		return
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	n := networkOf(p)
-	t := a.of[n]
-	if p.refused {
-		t.refused--
-	} else {
-		t.served--
-	}
-	p.counted, p.refused = false, false
-	if t == (tally{}) {
-		delete(a.of, n)
-		return
-	}
-	a.of[n] = t
 }

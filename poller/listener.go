@@ -313,6 +313,9 @@ func (l *loop) leaveListeners() {
 		_ = unix.Close(ln.fd)
 		ln.fd = -1
 		l.srv.mu.Unlock()
+		if ln.starved {
+			l.srv.starved.Add(-1)
+		}
 		l.srv.serving.Add(-1)
 	}
 	l.listeners = nil

@@ -284,6 +284,21 @@ func TestAcceptPauses(t *testing.T) {
 	}
 }
 
+// TestPausedListenerLeaves: a listener that goes while it rests does not keep the
+// server waiting for descriptors.
+func TestPausedListenerLeaves(t *testing.T) {
+	l := still(t, nil)
+	l.srv.accept = func(int) (int, syscall.Errno) { return -1, unix.EMFILE }
+	l.accept(l.listeners[0])
+	if !l.srv.Readiness().Paused {
+		t.Fatal("it does not rest")
+	}
+	l.leaveListeners()
+	if l.srv.Readiness().Paused {
+		t.Error("it is gone, and said to rest")
+	}
+}
+
 // TestAdoptMakesItOurs: who hands a socket over may have left it blocking, and
 // open in the programs that this one starts.
 func TestAdoptMakesItOurs(t *testing.T) {

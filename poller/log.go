@@ -121,19 +121,19 @@ func text(v any) string {
 
 func unprintable(r rune) bool { return !unicode.IsPrint(r) }
 
-// report logs what an operator must know of a connection's end. What clients do
-// wrong is their own, and shown at the level of debugging.
-func (l *loop) report(err error) {
+// report logs what an operator must know of the end of a connection of route. What
+// clients do wrong is their own, and shown at the level of debugging.
+func (l *loop) report(route string, err error) {
 	switch err.(type) {
 	case nil, websocket.CloseError, ws.ProtocolError:
 		return
 	}
 	if panicked, ok := errors.AsType[*websocket.PanicError](err); ok {
-		l.srv.note(logPanic, slog.LevelError, "handler panicked", "panic", text(panicked.Value), "route", l.conn.Pattern(), "stack", string(panicked.Stack))
+		l.srv.note(logPanic, slog.LevelError, "handler panicked", "panic", text(panicked.Value), "route", route, "stack", string(panicked.Stack))
 	} else if refusal, ok := errors.AsType[*websocket.Refusal](err); ok {
 		l.refused(refusal)
 	} else if !ordinary(err) {
-		l.srv.note(logHandler, slog.LevelWarn, "handler failed", "err", text(err), "route", l.conn.Pattern())
+		l.srv.note(logHandler, slog.LevelWarn, "handler failed", "err", text(err), "route", route)
 	}
 }
 

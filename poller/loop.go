@@ -46,13 +46,14 @@ type loop struct {
 	srv   *Server
 	poll  *netpoll.Poller // waits for interest
 	timer int             // descriptor of the timerfd
-	wake  int             // descriptor of the eventfd: mail, or a queue to go on with
+	wake  int             // descriptor of the eventfd: mail
 
 	// Owned by the loop.
 	owner
 	interest  interest
 	head      []byte // output of the read under way that leaves before Receive's
 	vec       vector
+	era       uint32 // how often tick has wrapped
 	armed     bool   // the timer runs
 	chained   bool   // the turn reads a second time
 	late      uint32 // the tick before a very late one: expiries wait for one more; 0: none
@@ -190,7 +191,7 @@ func (l *loop) event(fd int, ev uint32) error {
 	l.conn.Bind(uint64(fd), &s.ws, nil)
 	used, out, err := l.conn.Receive(room[:n])
 	sent := 0
-	if len(out) > 0 {
+	if len(out) > 0 && s.busy == 0 { // else what Flush has left may have to go first
 		sent, errno = send(fd, &out[0], len(out))
 	}
 	if sent == len(out) && used == n && err == nil && n < len(room) && s.busy == 0 && up && s.ws.Open() {
@@ -199,6 +200,9 @@ func (l *loop) event(fd int, ev uint32) error {
 	}
 	stopped := l.conn.Stopped()
 	t := turn{rest: room[used:n], out: out[max(sent, 0):], errno: errno, err: err, up: up, more: n == len(room), whole: stopped}
+	if s.busy != 0 {
+		l.transmit(fd, s, &t)
+	}
 	if err == nil && stopped && !s.ws.Held() && len(t.out) == 0 {
 		l.conn.Sent()
 		if !up {
@@ -258,6 +262,10 @@ func (l *loop) unusual(fd int, s *slot, ev uint32) {
 			return // writable, with nothing to write
 		}
 		l.read(fd, s, sure)
+		return
+	}
+	if b.tls != nil && ev == unix.EPOLLIN|unix.EPOLLOUT && b.walks(s) {
+		l.walkTLS(fd, s, b)
 		return
 	}
 	if ev&^unix.EPOLLOUT != 0 {
@@ -358,13 +366,13 @@ func (l *loop) readLarge(fd int, s *slot, b *busy, p []byte, all, sure bool) {
 }
 
 // receive has the connection take in, sends what comes of it, and goes on while
-// Receive stops for its output only.
+// Receive stops for its output only: one that inflates waits for its next turn.
 func (l *loop) receive(fd int, s *slot, in, head []byte, more bool) {
 	l.head = head
 	for up := s.ws.Upgraded(); ; {
 		used, out, err := l.conn.Receive(in)
 		in = in[used:]
-		again := err == nil && l.conn.Stopped() && !s.ws.Held()
+		again := err == nil && l.conn.Stopped() && !s.ws.Held() && !s.ws.Compressed()
 		t := turn{rest: in, head: l.head, out: out, err: err, up: up, more: more, whole: l.conn.Stopped()}
 		l.head = nil
 		l.transmit(fd, s, &t)

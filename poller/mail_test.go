@@ -3,8 +3,10 @@ package poller
 import (
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"unsafe"
 
 	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
@@ -17,6 +19,20 @@ func rung(l *loop) bool {
 	var count [8]byte
 	n, _ := unix.Read(l.wake, count[:])
 	return n == 8
+}
+
+// TestQueueRingsNobody: a connection that has more to read than a turn takes costs
+// no write to the eventfd.
+func TestQueueRingsNobody(t *testing.T) {
+	l := still(t, func(c *Config) { c.MaxHead = 64 << 10 })
+	c := connect(t, l)
+	c.sends([]byte("GET / HTTP/1.1\r\nX: " + strings.Repeat("x", 3*readHead)))
+	for range 2 {
+		if len(l.queue) != 1 || rung(l) {
+			t.Errorf("%d in the queue, want 1 and a silent eventfd", len(l.queue))
+		}
+		l.takeTurns()
+	}
 }
 
 // TestMailbox: letters come in their order, the first wakes the loop, and a
@@ -79,8 +95,8 @@ func TestHandle(t *testing.T) {
 	if err := h.Do(func(c *websocket.Conn) error { return c.Send(ws.OpText, []byte("second")) }); err != nil {
 		t.Fatal(err)
 	}
-	if n := l.srv.posted.Load(); n != 5 {
-		t.Errorf("%d bytes are in mailboxes, want 5", n)
+	if n := l.srv.posted.Load(); n != letterSize+5 {
+		t.Errorf("%d bytes are in mailboxes, want a letter and 5", n)
 	}
 	if err := l.deliver(); err != nil {
 		t.Fatal(err)
@@ -120,25 +136,42 @@ func TestHandleTooLate(t *testing.T) {
 	}
 }
 
-// TestLettersAreBounded: what is posted counts to MaxBuffered.
+// TestLettersAreBounded: what is posted counts to MaxBuffered, and so does the
+// letter itself.
 func TestLettersAreBounded(t *testing.T) {
-	l := still(t, func(c *Config) { c.MaxBuffered = 100 })
+	if n := unsafe.Sizeof(letter{}); n > letterSize {
+		t.Errorf("a letter has %d bytes, more than letterSize, %d", n, letterSize)
+	}
+	l := still(t, func(c *Config) { c.MaxBuffered = letterSize + 100 })
 	c := open(t, l)
 	h := websocket.NewHandle(l, int32(c.fd), c.generation())
 	if err := h.Send(ws.OpBinary, make([]byte, 100)); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Send(ws.OpBinary, make([]byte, 1)); err != websocket.ErrBacklog {
+	if err := h.Send(ws.OpBinary, nil); err != websocket.ErrBacklog {
 		t.Errorf("above the bound: %v, want ErrBacklog", err)
 	}
-	if n := l.srv.posted.Load(); n != 100 {
-		t.Errorf("%d bytes are posted, want 100", n)
+	if n := l.srv.posted.Load(); n != letterSize+100 {
+		t.Errorf("%d bytes are posted, want a letter and 100", n)
 	}
 	_ = l.deliver()
 	if err := h.Send(ws.OpBinary, make([]byte, 1)); err != nil {
 		t.Errorf("after delivery: %v", err)
 	}
 	_ = l.deliver()
+}
+
+// TestLetterComesBack: what a loop that has ended does not take is not counted.
+func TestLetterComesBack(t *testing.T) {
+	l := still(t, nil)
+	c := open(t, l)
+	h := websocket.NewHandle(l, int32(c.fd), c.generation())
+	if !l.mail.end() {
+		t.Fatal("there is mail")
+	}
+	if err := h.Send(ws.OpText, []byte("late")); err != websocket.ErrGone || l.srv.posted.Load() != 0 {
+		t.Errorf("Send: %v, %d bytes posted, want ErrGone and none", err, l.srv.posted.Load())
+	}
 }
 
 // TestJobs: never more than the bound at once, each runs, and the pool holds no

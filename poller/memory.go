@@ -29,10 +29,10 @@ func (c *Config) kept() int {
 	return keepLarge
 }
 
-// bound gives back the memory of free buffers when that of all loops together is
-// above Config.MaxBuffered. If that is not enough it ends connections: each time,
-// of a few that hold buffers, drawn at random, the one that was heard of longest
-// ago. Which may be the one whose event this is.
+// bound gives back the memory of free buffers when the buffers of all loops together
+// are above Config.MaxBuffered. If that is not enough it ends connections: each time
+// it looks at a few that hold buffers, from a random one on, and ends the one that
+// was silent for longest, which may be the one whose event this is.
 func (l *loop) bound() {
 	if d := l.pool.memory() - l.told; d < heldStep && d > -heldStep {
 		return

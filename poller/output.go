@@ -9,7 +9,7 @@ import (
 	"echogate/poller/websocket"
 )
 
-// turn is what an event left to do.
+// turn is what has come of one event of a connection, and is still to be done.
 type turn struct {
 	rest  []byte        // input that Receive did not consume
 	head  []byte        // output that leaves before out
@@ -58,12 +58,7 @@ func (l *loop) settle(fd int, s *slot, t turn) {
 		l.finish(fd, s, websocket.ErrReset)
 		return
 	}
-	if len(t.head)+len(t.out) > 0 {
-		l.backlog(fd, s, t.head, t.out)
-		if t.errno == unix.EINTR { // no event will come for it
-			l.requeue(fd, s)
-		}
-	}
+	l.setAside(fd, s, &t)
 	l.conn.Sent()
 	if t.err != nil {
 		l.failed(fd, s, t.err)
@@ -126,6 +121,17 @@ func (l *loop) upgraded(s *slot) {
 		l.countUpgrade(s)
 	case s.ws.Served():
 		s.opened = l.tick // the time until the next request begins
+	}
+}
+
+// setAside makes what a turn has not sent the backlog.
+func (l *loop) setAside(fd int, s *slot, t *turn) {
+	if len(t.head)+len(t.out) == 0 {
+		return
+	}
+	l.backlog(fd, s, t.head, t.out)
+	if t.errno == unix.EINTR { // no event will come for it
+		l.requeue(fd, s)
 	}
 }
 
@@ -211,6 +217,9 @@ func (l *loop) drainOut(fd int, s *slot, b *busy) bool {
 	if b.off == len(b.out) {
 		l.Free(b.out)
 		b.out, b.off = nil, 0
+		if s.ws.Served() {
+			s.opened = l.tick // the time until the next request begins
+		}
 	}
 	was := b.full
 	l.marks(s, b)
@@ -235,7 +244,7 @@ func (l *loop) failed(fd int, s *slot, err error) {
 		l.stats.Rejected[refusal.Label]++
 		l.stats.Statuses[statusOf(refusal.Status)]++
 	}
-	l.report(err)
+	l.report(l.conn.Pattern(), err)
 	how := finLinger
 	end, _ := errors.AsType[websocket.CloseError](err)
 	if end.Peer {
@@ -322,8 +331,9 @@ func (l *loop) cut(fd int, s *slot, cause websocket.CloseError) {
 // that the number belongs to somebody else.
 func (l *loop) finish(fd int, s *slot, cause websocket.CloseError) {
 	l.bind(fd, s)
+	route := l.conn.Pattern() // Release may end the table that it stands in
 	counted, err := l.conn.Release(cause)
-	l.report(err)
+	l.report(route, err)
 	l.stats.Closed[counted]++
 	l.rowOf(s)[l.counted(s)]--
 	l.dropTimers(s)
@@ -349,7 +359,7 @@ func (l *loop) finish(fd int, s *slot, cause websocket.CloseError) {
 	if p := l.identityOf(fd, s); p != nil {
 		l.srv.addresses.leave(p)
 		if l.srv.access != nil {
-			l.logAccess(fd, s, p, cause, counted)
+			l.logAccess(fd, s, p, access{route: route, cause: counted}, cause)
 		}
 	}
 	s.free()

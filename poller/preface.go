@@ -63,7 +63,7 @@ func (l *loop) preface(p *identity, in []byte) (n int, client netip.AddrPort, er
 	defer func() {
 		if v := recover(); v != nil {
 			err = &websocket.PanicError{Value: v, Stack: debug.Stack()}
-			l.report(err)
+			l.report("", err)
 		}
 	}()
 	if !p.trusted {

@@ -42,7 +42,7 @@ type Server struct {
 	addresses addresses
 	budget    budget
 	gate      gate
-	posted    atomic.Int64  // bytes in mailboxes
+	posted    atomic.Int64  // bytes of Handle.Send in mailboxes
 	away      atomic.Uint64 // times that a loop was away
 	refused   atomic.Int32  // connections above the cap, whose request will be refused
 	starved   atomic.Int32  // listeners that are paused
@@ -193,8 +193,11 @@ func (s *Server) close() {
 	}
 }
 
-// now is the server's age in ticks. It begins at 1.
-func (s *Server) now() uint32 { return uint32(time.Since(s.start)/tickTime) + 1 }
+// now is the server's age in ticks, which wraps after 497 days. It begins at 1.
+func (s *Server) now() uint32 { return uint32(s.age()) }
+
+// age is the server's age in ticks, begun at 1.
+func (s *Server) age() uint64 { return uint64(time.Since(s.start)/tickTime) + 1 }
 
 // Addrs are the addresses that are listened on, in the order of Listen.
 func (s *Server) Addrs() []net.Addr {
@@ -330,13 +333,6 @@ func (s *Server) each(f func(*loop)) (n int) {
 		}
 	}
 	return n
-}
-
-// Each runs f on every open connection whose route has the pattern, each on its
-// own loop, in slices, so that a million of them do not stop anything. It does
-// not wait; connections that come or go meanwhile may be left out.
-func (s *Server) Each(pattern string, f func(*websocket.Conn) error) {
-	s.each(func(l *loop) { l.visit(0, pattern, f) })
 }
 
 // freed tells paused listeners that a descriptor is free.

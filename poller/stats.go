@@ -49,9 +49,9 @@ type counters struct {
 	use    utilization
 }
 
-// Stats adds up the counters of all loops. It asks each of them; of one that is
-// blocked for longer than 100 ms it takes what that told last, so that what only
-// grows does so.
+// Stats adds up the counters of all loops. It asks each loop and waits at most 100
+// ms; of a loop that does not answer it takes what that told last, so that counters
+// which only grow never go back.
 func (s *Server) Stats() Stats {
 	parts, how := ask(s, answerTime, func(l *loop, reply func(*counters)) { reply(l.tell()) })
 	sum := Stats{LogSuppressed: s.suppressed(), LoopsAway: s.away.Load(), Routes: s.routeStats()}

@@ -70,18 +70,17 @@ var statuses = [...]int{400, 401, 403, 404, 405, 414, 426, 429, 431, 500, 503, 5
 
 // The counters of all other statuses.
 const (
-	Status4xx = Status(len(statuses) + iota)
+	Status2xx = Status(len(statuses) + iota)
+	Status3xx
+	Status4xx
 	Status5xx
 	Statuses // how many there are
 )
 
 // String returns the label used in counters.
 func (s Status) String() string {
-	switch s {
-	case Status4xx:
-		return "4xx"
-	case Status5xx:
-		return "5xx"
+	if s >= Status2xx {
+		return strconv.Itoa(int(s-Status2xx)+2) + "xx"
 	}
 	return strconv.Itoa(statuses[s])
 }
@@ -93,8 +92,5 @@ func statusOf(code int) Status {
 			return Status(i)
 		}
 	}
-	if code < 500 {
-		return Status4xx
-	}
-	return Status5xx
+	return Status2xx + Status(code/100-2)
 }

@@ -108,7 +108,7 @@ func TestStatusOf(t *testing.T) {
 		code  int
 		label string
 	}{
-		{400, "400"}, {404, "404"}, {426, "426"}, {418, "4xx"}, {499, "4xx"}, {500, "500"}, {501, "5xx"}, {505, "505"}, {599, "5xx"},
+		{200, "2xx"}, {299, "2xx"}, {302, "3xx"}, {399, "3xx"}, {400, "400"}, {404, "404"}, {426, "426"}, {418, "4xx"}, {499, "4xx"}, {500, "500"}, {501, "5xx"}, {505, "505"}, {599, "5xx"},
 	} {
 		if got := statusOf(tt.code).String(); got != tt.label {
 			t.Errorf("status %d counts as %s, want %s", tt.code, got, tt.label)

@@ -40,7 +40,14 @@ type stillConn struct {
 // connect gives the loop a connection that has sent nothing.
 func connect(t testing.TB, l *loop) stillConn {
 	t.Helper()
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	return connectOver(t, l, unix.SOCK_STREAM)
+}
+
+// connectOver is connect with a kind of socket: in one of packets every write is
+// told from the next.
+func connectOver(t testing.TB, l *loop, kind int) stillConn {
+	t.Helper()
+	pair, err := unix.Socketpair(unix.AF_UNIX, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -172,20 +172,22 @@ func (t *session) abandon() {
 
 // decrypt takes the whole records of in and returns the length of what was in
 // them; dst has room for it, being longer than they are. The error is io.EOF when
-// the peer has ended its half in order.
+// the peer has ended its half in order. crypto/tls is not asked for more than
+// there is: to find nothing costs it as much as a short record.
 func (t *session) decrypt(dst []byte) (n int, err error) {
-	for {
+	for record(t.in) > 0 {
 		k, err := t.conn.Read(dst[n:])
 		n += k
 		switch {
-		case err == errWouldBlock:
+		case err == errWouldBlock: // the last ones were not of the application
 			return n, nil
 		case err != nil:
 			return n, err
-		case k == 0: // crypto/tls says so of an empty dst alone
+		case n == len(dst): // it has kept the rest
 			return n, io.ErrShortBuffer
 		}
 	}
+	return n, nil
 }
 
 // checkTLS reports what a handshake would find out: there is no certificate.

@@ -28,7 +28,13 @@ type stillTLS struct {
 // make.
 func connectTLS(t testing.TB, l *loop, config *tls.Config) *stillTLS {
 	t.Helper()
-	c := &stillTLS{stillConn: connect(t, l), session: new(session)}
+	return shakesHands(t, connect(t, l), config)
+}
+
+// shakesHands makes a client of TLS of a connection.
+func shakesHands(t testing.TB, conn stillConn, config *tls.Config) *stillTLS {
+	t.Helper()
+	c := &stillTLS{stillConn: conn, session: new(session)}
 	c.feed = c.arrives
 	c.session.conn = tls.Client(&c.session.pipe, config)
 	c.next, c.stop = iter.Pull(func(yield func(struct{}) bool) {
@@ -66,6 +72,7 @@ func (c *stillTLS) settle() {
 		if err := c.l.woken(); err != nil {
 			c.t.Fatal(err)
 		}
+		c.l.takeTurns()
 	}
 }
 

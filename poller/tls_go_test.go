@@ -8,6 +8,7 @@ import (
 	"iter"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -40,7 +41,7 @@ func handshaken(t *testing.T, a *authority, version uint16) (server *tls.Conn, i
 	defer x.Close()
 	defer y.Close()
 	config := a.client()
-	config.MinVersion, config.MaxVersion = version, version
+	config.MinVersion, config.MaxVersion, config.DynamicRecordSizingDisabled = version, version, true
 	serverSide, clientSide := &switched{Conn: x}, &switched{Conn: y}
 	server, client = tls.Server(serverSide, a.server()), tls.Client(clientSide, config)
 	done := make(chan error, 1)
@@ -91,6 +92,35 @@ func TestGoReadsGoOn(t *testing.T) {
 				t.Errorf("got %d bytes in spite of %d reads that brought nothing, want %d", len(got), blocked, len(want))
 			}
 		})
+	}
+}
+
+// A read with room for it takes one record, whole, and keeps nothing of what
+// follows: where no whole record is left there is nothing to be read.
+func TestGoReadTakesARecord(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	for _, v := range versions {
+		server, _, client, out := handshaken(t, a, v)
+		in := new(pipe)
+		server.NetConn().(*switched).Conn = in
+		const records, longest = 4, 1 << 14
+		for i := range records {
+			if _, err := client.Write(make([]byte, longest>>i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		in.in = slices.Clone(out.out)
+		for i := 0; record(in.in) > 0; i++ {
+			left := len(in.in) - record(in.in)
+			n, err := server.Read(make([]byte, 2*longest))
+			if n != longest>>i || err != nil || len(in.in) != left || in.rest > 0 {
+				t.Errorf("%s, record %d: got %d bytes, %v; %d of %d are left behind it, %d within", tls.VersionName(v), i, n, err, len(in.in), left, in.rest)
+			}
+		}
+		if n, err := server.Read(make([]byte, 1)); n != 0 || err != errWouldBlock {
+			t.Errorf("%s: got %d bytes more, %v", tls.VersionName(v), n, err)
+		}
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"net"
+	"runtime"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -45,6 +47,7 @@ func (l *loop) shake(fd int, s *slot, b *busy, more bool) {
 	default:
 		if t.conn == nil {
 			t.begin(l.srv.conf().TLS, net.TCPAddrFromAddrPort(l.conn.Remote()))
+			t.raw = l.quarter(t.raw)
 		}
 		b.pending = b.pending || more
 		l.step(t, websocket.NewHandle(l, int32(fd), s.generation()))
@@ -66,6 +69,9 @@ func (l *loop) step(t *session, to websocket.Handle) {
 		if l.mail.post(l, letter{kind: letterStepped, to: to, session: t}) != nil {
 			t.abandon()
 		}
+		// A worker that goes on with the next step would keep its core for as long as
+		// the scheduler lets it, and loops wait for that.
+		runtime.Gosched()
 	})
 }
 
@@ -94,6 +100,33 @@ func (l *loop) stepped(t *session, to websocket.Handle) {
 		l.sayOn(fd, s, b)
 	}
 }
+
+// quarter cuts a hello in four records, as its sender might have done (RFC 8446
+// §5.1): crypto/tls keeps for life what it has read the longest record into, and
+// what it has put its parts together in, which doubles from the first part on. Of
+// the hello of a browser, the longest record of many an idle connection, four of
+// its quarters leave half as much as the whole would.
+func (l *loop) quarter(p []byte) []byte {
+	n := record(p) - recordHeader
+	if n < quarteredLeast || n > quarteredMost || n != int(p[3])<<8+int(p[4]) {
+		return p
+	}
+	out := l.Alloc(len(p) + 3*recordHeader)
+	for part := range slices.Chunk(p[recordHeader:recordHeader+n], (n+3)/4) {
+		out = append(out, p[0], p[1], p[2], byte(len(part)>>8), byte(len(part)))
+		out = append(out, part...)
+	}
+	out = append(out, p[recordHeader+n:]...)
+	l.Free(p)
+	return out
+}
+
+// A hello that is shorter fits into what is held in any case; one that is longer
+// nobody sends in earnest.
+const (
+	quarteredLeast = 512
+	quarteredMost  = 4 << 10
+)
 
 // sayOn sends what a step has to say and waits for the answer.
 func (l *loop) sayOn(fd int, s *slot, b *busy) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -58,12 +59,7 @@ func (l *loop) readTLS(fd int, s *slot, b *busy, sure bool) {
 	room := l.sealing.in[kept:][:min(readSealed, l.limit(s, b))]
 	n, errno := recv(fd, &room[0], len(room))
 	if errno != 0 || n <= 0 {
-		if n == 0 && errno == 0 {
-			t.end = io.EOF
-			l.endTLS(fd, s, b)
-			return
-		}
-		l.nothing(fd, s, n, errno)
+		l.nothingTLS(fd, s, b, n, errno)
 		return
 	}
 	l.heard(s)
@@ -78,6 +74,16 @@ func (l *loop) readTLS(fd int, s *slot, b *busy, sure bool) {
 	l.unseal(fd, s, b, more)
 }
 
+// nothingTLS is a read that brought no bytes.
+func (l *loop) nothingTLS(fd int, s *slot, b *busy, n int, errno syscall.Errno) {
+	if n == 0 && errno == 0 {
+		b.tls.end = io.EOF
+		l.endTLS(fd, s, b)
+		return
+	}
+	l.nothing(fd, s, n, errno)
+}
+
 // retain keeps the input that was not taken until more of it has come.
 func (l *loop) retain(t *session) {
 	var raw []byte
@@ -88,25 +94,29 @@ func (l *loop) retain(t *session) {
 	t.raw, t.in = raw, nil
 }
 
-// unseal decrypts what has come and gives it to the connection, behind what was
-// kept for that. What ends the stream waits for the next turn: what came before
-// it is taken first.
+// unseal decrypts what has come, behind what was kept of what came before.
 func (l *loop) unseal(fd int, s *slot, b *busy, more bool) {
 	t := b.tls
 	l.lend(t)
 	at := len(b.in)
 	n, err := t.decrypt(l.buf[at:])
+	l.unsealed(fd, s, b, l.buf[at:at+n], err, more)
+}
+
+// unsealed gives what was decrypted to the connection. What ends the stream waits
+// for the next turn: what came before it is taken first.
+func (l *loop) unsealed(fd int, s *slot, b *busy, p []byte, err error, more bool) {
+	t := b.tls
 	l.retain(t)
 	t.end = err
-	if n == 0 {
+	if len(p) == 0 {
 		end := turn{up: s.ws.Upgraded(), more: more || err != nil}
 		l.transmit(fd, s, &end) // the answer to a KeyUpdate, or an alert
 		l.settle(fd, s, end)
 		return
 	}
 	before := s.ws.Messages
-	l.unkeep(b)
-	l.receive(fd, s, l.buf[:at+n], nil, more || err != nil)
+	l.receive(fd, s, l.buf[:l.unkeep(b)+len(p)], nil, more || err != nil)
 	if s.is(l) && s.busy != 0 { // else its slot may be another loop's by now
 		b = l.busyOf(s)
 		b.tiny = b.tiny || s.ws.Messages-before > turnMessages

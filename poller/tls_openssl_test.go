@@ -124,6 +124,21 @@ func TestTLSKeyUpdate(t *testing.T) {
 	}
 }
 
+// A client that changes keys again and again, and says nothing, is ended: every
+// change costs the server an answer.
+func TestTLSKeyUpdateFlood(t *testing.T) {
+	t.Parallel()
+	s := startTLS(t, newAuthority(t), map[string]websocket.Route{"/": echoing}, nil)
+	o := s.dialOpenSSL("-tls1_3", "-msg")
+	for i := range 16 {
+		o.says("K\n")
+		o.hearsTimes("<<< TLS 1.3, Handshake [length 0005], KeyUpdate", i+1)
+	}
+	o.says("K\n")
+	o.hears("alert unexpected message")
+	s.wantClosed(websocket.CauseTLS, 1)
+}
+
 // RFC 5746, RFC 8446 §4.1.2: nobody renegotiates here.
 func TestTLSRenegotiationIsRefused(t *testing.T) {
 	t.Parallel()

@@ -43,6 +43,17 @@ func bindUnix(a address.Address) (*listener, error) {
 	return ln, nil
 }
 
+// ListenUnix makes a unix socket that listens, as those of Config.Listen do, for
+// another server of the same process. made: it has a file, which is there for the
+// caller to remove.
+func ListenUnix(a address.Address) (fd int, made bool, err error) {
+	ln, err := bindUnix(a)
+	if err != nil {
+		return -1, false, err
+	}
+	return ln.fd, ln.made.path != "", nil
+}
+
 // bindFile binds a socket to its path, where a dead one may be in the way.
 func bindFile(fd int, a address.Address) (made file, err error) {
 	err = unix.Bind(fd, &unix.SockaddrUnix{Name: a.Unix})

@@ -56,18 +56,29 @@ func (in *interest) pace() bool {
 // have another one for all else. The list is not in netpoll's meanwhile, or every
 // event would be told to both.
 func (l *loop) awake(int, netpoll.IOEvent, netpoll.IOFlags) error {
-	if !l.interest.pace() {
-		return l.round(epollWait(l.interest.fd, &l.interest.events, 0))
+	dozing := l.interest.pace()
+	if dozing {
+		_ = l.poll.Delete(l.interest.fd)
 	}
-	_ = l.poll.Delete(l.interest.fd)
 	for {
+		wait := 0
+		if dozing && len(l.queue) == 0 {
+			wait = doze
+		}
 		if l.interest.handed { // it begins here, however busy the others are
 			l.interest.handed = false
 			runtime.Gosched()
 		}
-		n := epollWait(l.interest.fd, &l.interest.events, doze)
+		n := epollWait(l.interest.fd, &l.interest.events, wait)
 		if err := l.round(n); err != nil {
 			return err
+		}
+		if len(l.queue) > 0 {
+			l.takeTurns()
+			continue
+		}
+		if !dozing {
+			return nil
 		}
 		if n > 0 && l.interest.pace() {
 			continue

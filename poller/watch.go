@@ -40,7 +40,7 @@ func (s *Server) watch() {
 // look for.
 const watchPause = time.Second
 
-// sight is what was seen of a loop.
+// sight is what one look at a loop has shown.
 type sight struct {
 	beat   uint32
 	fd     int

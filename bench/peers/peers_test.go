@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
 	"os/exec"
@@ -21,16 +22,18 @@ import (
 // peers is the field. nbio v1.6.7 loses empty messages: its parser keeps no buffer
 // for them, and calls the handler for what has one.
 var peers = []struct {
-	name  string
-	empty bool // echoes them
+	name   string
+	empty  bool // echoes them
+	secure bool // speaks TLS
 }{
-	{"coder", true},
-	{"epoll", true},
-	{"gnet", true},
-	{"gobwas", true},
-	{"gorilla", true},
-	{"gws", true},
-	{"nbio", false},
+	{"coder", true, false},
+	{"epoll", true, false},
+	{"gnet", true, false},
+	{"gobwas", true, false},
+	{"gorilla", true, false},
+	{"gws", true, false},
+	{"nbio", false, false},
+	{"nethttps", true, true},
 }
 
 // patience is how long a peer may take for anything on a busy machine.
@@ -40,7 +43,12 @@ func TestPeers(t *testing.T) {
 	bin := build(t)
 	for _, x := range peers {
 		t.Run(x.name, func(t *testing.T) {
-			addr := start(t, filepath.Join(bin, x.name))
+			var flags []string
+			scheme := "ws://"
+			if x.secure {
+				flags, scheme = certify(t), "wss://"
+			}
+			addr := scheme + start(t, filepath.Join(bin, x.name), flags...)
 			if x.empty {
 				t.Run("empty", func(t *testing.T) { testMessages(t, dial(t, addr), 0) })
 			}
@@ -70,9 +78,9 @@ func build(t *testing.T) string {
 
 // start runs a peer on a free port and returns its address. The peer is ended
 // with SIGTERM, which it must obey.
-func start(t *testing.T, path string) string {
+func start(t *testing.T, path string, flags ...string) string {
 	t.Helper()
-	c := exec.Command(path, "--listen", "127.0.0.1:0")
+	c := exec.Command(path, append(flags, "--listen", "127.0.0.1:0")...)
 	out, err := c.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -103,8 +111,11 @@ func start(t *testing.T, path string) string {
 // take: it would be measured with the echo.
 func dial(t *testing.T, addr string) net.Conn {
 	t.Helper()
-	d := ws.Dialer{Timeout: patience, Extensions: []httphead.Option{httphead.NewOption("permessage-deflate", nil)}}
-	c, rest, shake, err := d.Dial(context.Background(), "ws://"+addr+"/echo")
+	d := ws.Dialer{
+		Timeout: patience, Extensions: []httphead.Option{httphead.NewOption("permessage-deflate", nil)},
+		TLSConfig: &tls.Config{InsecureSkipVerify: true},
+	}
+	c, rest, shake, err := d.Dial(context.Background(), addr+"/echo")
 	if err != nil {
 		t.Fatal(err)
 	}

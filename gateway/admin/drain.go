@@ -20,8 +20,8 @@ type rehearsal struct {
 	until time.Time
 }
 
-// begin reports whether a drain may begin: one at a time, for each sets a timer
-// for every connection that it sends away.
+// begin reports whether a drain may begin: one at a time, so that what is seen
+// follows from what was asked for.
 func (r *rehearsal) begin(over time.Duration) (until time.Time, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -32,7 +32,7 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// One drain at a time: each sets a timer for every connection.
+// One drain at a time.
 func TestDrainsDoNotPileUp(t *testing.T) {
 	g := start(t, map[string]websocket.Route{"/echo": {Message: echo}})
 	for _, want := range []int{202, 409} {

@@ -176,6 +176,9 @@ func (s *Server) Yield() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, ln := range s.listeners {
+		if u, ok := ln.(interface{ SetUnlinkOnClose(bool) }); ok {
+			u.SetUnlinkOnClose(false) // its file is the other's now
+		}
 		ln.Close()
 	}
 	s.listeners = nil

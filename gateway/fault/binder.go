@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -57,7 +58,7 @@ func (b *Binder) upgrade(c *websocket.Conn, q *websocket.Request, s Spec, inner 
 			return err
 		}
 	}
-	if s.Status != 0 || s.HasRetry {
+	if s.refuses() {
 		b.Counts.add(KindStatus)
 		return s.refusal(c)
 	}
@@ -75,13 +76,18 @@ func (b *Binder) upgrade(c *websocket.Conn, q *websocket.Request, s Spec, inner 
 	return nil
 }
 
-// refusal is what status= and retry-after= ask for.
+// refuses reports whether the handshake is to be refused.
+func (s *Spec) refuses() bool { return s.Status != 0 || s.HasRetry || s.Location != "" }
+
+// refusal is what status=, retry-after= and location= ask for.
 func (s *Spec) refusal(c *websocket.Conn) error {
+	status := 503
 	if s.HasRetry {
 		c.AddHeader("Retry-After", strconv.Itoa(s.RetryAfter))
 	}
-	if s.Status == 0 {
-		s.Status = 503
+	if s.Location != "" {
+		c.AddHeader("Location", s.Location)
+		status = 302
 	}
-	return websocket.Refuse(s.Status, "as the query asks")
+	return websocket.Refuse(cmp.Or(s.Status, status), "as the query asks")
 }

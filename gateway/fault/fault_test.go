@@ -307,15 +307,18 @@ func TestPushes(t *testing.T) {
 func TestHandshake(t *testing.T) {
 	s := serve(nil)
 	for query, want := range map[string]string{
-		"status=503":               "503 ",
-		"status=418&retry-after=7": "418 7",
-		"retry-after=120":          "503 120",
-		"drop=2":                   "400 ",
-		"rst=@0":                   "400 ",
-		"close=1006":               "400 ",
+		"status=503":               "503  ",
+		"status=418&retry-after=7": "418 7 ",
+		"retry-after=120":          "503 120 ",
+		"status=200":               "200  ",
+		"status=308&location=/":    "308  /",
+		"location=wss://x/y":       "302  wss://x/y",
+		"drop=2":                   "400  ",
+		"rst=@0":                   "400  ",
+		"close=1006":               "400  ",
 	} {
 		r := s.Dial("/echo?" + query).Response()
-		if got := fmt.Sprint(r.StatusCode, " ", r.Header.Get("Retry-After")); got != want {
+		if got := fmt.Sprint(r.StatusCode, " ", r.Header.Get("Retry-After"), " ", r.Header.Get("Location")); got != want {
 			t.Errorf("%s: got %s, want %s", query, got, want)
 		}
 	}

@@ -41,6 +41,7 @@ const (
 	mostReason   = 123 // of a close frame: RFC 6455 §5.5
 	mostUnasked  = 1024
 	mostRetry    = 86400
+	mostLocation = 1024
 )
 
 const (
@@ -90,10 +91,12 @@ var grammar = []struct {
 		func(s *Spec, v string) bool { return flag(&s.MuteClose, v) }},
 	{Parameter{"unasked", "at most 1024 bytes of UTF-8", "", "a text message that nobody asked for, right after open; it counts as no reply"},
 		func(s *Spec, v string) bool { s.HasUnasked = true; return text(&s.Unasked, v, mostUnasked) }},
-	{Parameter{"status", "400 to 599", "", "the handshake is refused with that status"},
-		func(s *Spec, v string) bool { return number(&s.Status, v, 400, 599) }},
+	{Parameter{"status", "200 to 599", "", "the handshake is refused with that status: 101 alone would be no refusal"},
+		func(s *Spec, v string) bool { return number(&s.Status, v, 200, 599) }},
 	{Parameter{"retry-after", "0 to 86400", "", "seconds in the Retry-After header of a refusal; alone: one with status 503"},
 		func(s *Spec, v string) bool { s.HasRetry = true; return number(&s.RetryAfter, v, 0, mostRetry) }},
+	{Parameter{"location", "at most 1024 visible characters of ASCII", "", "the Location header of a refusal: where a redirect leads; alone: one with status 302"},
+		func(s *Spec, v string) bool { return visible(&s.Location, v, mostLocation) }},
 	{Parameter{"handshake-delay", "a duration from 0s to 1m", "0s", "the 101, or the refusal, comes so much later"},
 		func(s *Spec, v string) bool { return duration(&s.HandshakeDelay, v, mostDelay) }},
 	{Parameter{"seed", "0 to 18446744073709551615", "drawn", "what the draws begin with; the one in use comes back in the 101 as X-Echogate-Seed"},
@@ -121,6 +124,17 @@ func real(at *float64, v string, most float64) bool {
 func text(at *string, v string, most int) bool {
 	*at = v
 	return len(v) <= most && utf8.ValidString(v)
+}
+
+// visible reads what may stand in a header as it is.
+func visible(at *string, v string, most int) bool {
+	*at = v
+	for _, b := range []byte(v) {
+		if b <= ' ' || b > '~' {
+			return false
+		}
+	}
+	return v != "" && len(v) <= most
 }
 
 func flag(at *bool, v string) bool {

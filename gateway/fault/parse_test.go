@@ -29,6 +29,7 @@ func TestParse(t *testing.T) {
 		HalfClose: fault.Moment{Set: true}, Stall: fault.Moment{Set: true, After: time.Second / 2}})
 	ok("mute-pong&mute-close=&unasked=%e2%82%ac", fault.Spec{Given: true, MutePong: true, MuteClose: true, Unasked: "€", HasUnasked: true})
 	ok("status=599&retry-after=0&handshake-delay=1ms", fault.Spec{Given: true, Status: 599, HasRetry: true, HandshakeDelay: time.Millisecond})
+	ok("status=200&location=ws://x/y%3fz", fault.Spec{Given: true, Status: 200, Location: "ws://x/y?z"})
 	ok("seed=18446744073709551615", fault.Spec{Given: true, Seed: 1<<64 - 1, HasSeed: true})
 	ok("drop=0.1&drop=2", fault.Spec{Given: true, Drop: .1})
 }
@@ -46,8 +47,8 @@ func TestParseRefuses(t *testing.T) {
 		"fragment=0", "fragment=1048577", "close=", "close=999", "close=1006", "close=1015", "close=5000", "close=1000@0",
 		"close=1000@11m", "close=1000@x", "close=66536", "reason=" + strings.Repeat("x", 124), "reason=%ff",
 		"rst=1", "rst=@0", "rst=@-1", "rst@@3", "fin=@x", "halfclose=x", "stall=@1000000001", "mute-pong=0", "mute-close=yes",
-		"unasked=" + strings.Repeat("x", 1025), "unasked=%80", "status=399", "status=600", "status=200", "retry-after=-1",
-		"retry-after=86401", "handshake-delay=2m", "seed=-1", "seed=18446744073709551616", "seed=", "drop=0.1&delay=x",
+		"unasked=" + strings.Repeat("x", 1025), "unasked=%80", "status=199", "status=600", "status=101", "retry-after=-1",
+		"retry-after=86401", "location=", "location=/a+b", "location=%0d%0aX:y", "location=/%e2%82%ac", "location=" + strings.Repeat("x", 1025), "handshake-delay=2m", "seed=-1", "seed=18446744073709551616", "seed=", "drop=0.1&delay=x",
 	} {
 		_, err := fault.Parse(websocket.Queries(query), nil)
 		var bad *fault.ParameterError
@@ -108,7 +109,8 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		if s.Rate < 0 || s.Rate > 1e9 || s.Fragment < 0 || s.Fragment > 1<<20 || len(s.Reason) > 123 || len(s.Unasked) > 1024 ||
-			s.Code != 0 && !websocket.ValidCode(s.Code) || s.Status != 0 && (s.Status < 400 || s.Status > 599) {
+			s.Code != 0 && !websocket.ValidCode(s.Code) || s.Status != 0 && (s.Status < 200 || s.Status > 599) ||
+			len(s.Location) > 1024 || strings.ContainsAny(s.Location, " \r\n\x00") {
 			t.Errorf("%q: got %+v", query, s)
 		}
 	})

@@ -33,6 +33,7 @@ type Spec struct {
 	Status         int // 0: the handshake is not refused
 	RetryAfter     int
 	HasRetry       bool
+	Location       string // empty: none
 	HandshakeDelay time.Duration
 	Seed           uint64
 	HasSeed        bool // else one is drawn

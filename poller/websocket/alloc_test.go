@@ -3,7 +3,10 @@ package websocket
 import (
 	"fmt"
 	"reflect"
+	"runtime"
 	"testing"
+
+	"github.com/klauspost/compress/flate"
 )
 
 // echoOnce is what benchmarks and pins measure: the frame in is read, echoed and
@@ -56,6 +59,43 @@ func TestCompressedAllocations(t *testing.T) {
 			t.Errorf("%d bytes: %v allocations", size, got)
 		}
 	}
+}
+
+// A loop has no compressor before its first compressed message, and then what the
+// README says: one for messages that fit any window, one for each window that is
+// smaller than the longest of its messages, and a decompressor.
+func TestCompressorMemory(t *testing.T) {
+	p := newPeer(t, goldenRoutes(t))
+	p.deflate = deflate{}
+	p.feed([]byte(wsHead("/echo", "Sec-WebSocket-Extensions: permessage-deflate") + text("plain")))
+	if !p.state.Compressed() || p.deflate.reader != nil || p.deflate.writers != [windowMost + 1]*flate.Writer{} {
+		t.Errorf("made before they are needed: %+v", p.deflate)
+	}
+	var before, after runtime.MemStats
+	message := []byte(json(40_000, 1))
+	cost := func(d *deflate, window, level int) int {
+		runtime.ReadMemStats(&before)
+		for range 3 {
+			d.out = make([]byte, 0, len(message))
+			d.run(window, level, message)
+		}
+		runtime.ReadMemStats(&after)
+		return int(after.TotalAlloc-before.TotalAlloc) - 3*cap(d.out)
+	}
+	for level := flate.BestSpeed; level <= flate.BestCompression; level++ {
+		if got := cost(&deflate{}, windowMost, level); got > 3<<19 {
+			t.Errorf("level %d: %d bytes, more than the README says", level, got)
+		}
+	}
+	var d deflate
+	all := 0
+	for window := windowLeast; window <= windowMost; window++ {
+		all += cost(&d, window, flate.BestSpeed)
+	}
+	if all > 8<<20 {
+		t.Errorf("all windows: %d bytes, more than the README says", all)
+	}
+	t.Logf("all windows: %d bytes", all)
 }
 
 // Idle holds nothing: a connection's State is all there is of it, small and

@@ -47,23 +47,41 @@ func BenchmarkDeflate(b *testing.B) {
 				w, err := flate.NewWriterWindow(nil, 1<<window)
 				compress(b, fmt.Sprint("klauspost/window ", window), p, w, err)
 			}
+			w, err := flate.NewWriter(nil, flate.ConstantCompression)
+			compress(b, "klauspost/Huffman alone", p, w, err)
+			compress(b, "klauspost/stateless", p, &stateless{}, nil)
 		})
 	}
 }
 
-// BenchmarkInflate is the other way.
+// stateless keeps no table between messages, and clears a small one for each.
+type stateless struct{ to io.Writer }
+
+func (s *stateless) Reset(to io.Writer) { s.to = to }
+func (s *stateless) Flush() error       { return nil }
+func (s *stateless) Write(p []byte) (int, error) {
+	return len(p), flate.StatelessDeflate(s.to, p, false, nil)
+}
+
+// BenchmarkInflate is the other way. The library that is used has a loop for
+// readers of bytes, in which it does not ask for each by a method.
 func BenchmarkInflate(b *testing.B) {
 	for _, n := range []int{256, 1 << 10, 16 << 10} {
 		z, to := []byte(packed(json(n, 1))), make([]byte, n+1)
-		for name, r := range map[string]io.ReadCloser{"klauspost": flate.NewReader(nil), "stdlib": stdlib.NewReader(nil)} {
+		type byteReader struct{ *bytes.Reader } // which is not known to be one
+		var src bytes.Reader
+		inflate := func(name string, r io.ReadCloser, from io.Reader) {
 			measure(b, fmt.Sprintf("%d/%s", n, name), n, func() {
-				src := compressedBytes{p: z}
-				_ = r.(stdlib.Resetter).Reset(&src, nil)
+				src.Reset(z)
+				_ = r.(flate.Resetter).Reset(from, nil)
 				if k, err := io.ReadFull(r, to); k != n || err != io.ErrUnexpectedEOF {
 					b.Fatal(k, err)
 				}
 			})
 		}
+		inflate("klauspost", flate.NewReader(nil), &src)
+		inflate("klauspost, any reader", flate.NewReader(nil), &byteReader{&src})
+		inflate("stdlib", stdlib.NewReader(nil), &src)
 	}
 }
 

@@ -115,8 +115,7 @@ func (e *PanicError) Error() string { return fmt.Sprintf("websocket: handler pan
 
 // closeFor is the one place where an error becomes a close frame.
 func closeFor(err error) CloseError {
-	end, ok := errors.AsType[CloseError](err)
-	if ok && (end.Cause != CauseHandler || end.Code == 0 || ValidCode(end.Code)) {
+	if end, ok := errors.AsType[CloseError](err); ok && end.closes() {
 		return end
 	}
 	if protocol, ok := errors.AsType[ws.ProtocolError](err); ok {
@@ -126,6 +125,12 @@ func closeFor(err error) CloseError {
 		return CloseError{Code: ws.StatusInternalServerError, Cause: CausePanic}
 	}
 	return CloseError{Code: ws.StatusInternalServerError, Cause: CauseHandlerError}
+}
+
+// closes reports whether e can end a connection: with a code that may travel, or
+// without a close frame, which a handler's error is not for.
+func (e CloseError) closes() bool {
+	return e.Code == 0 || ValidCode(e.Code) || e.Code == ws.StatusAbnormalClosure && e.Cause != CauseHandler
 }
 
 // maxReason is the longest reason that fits a close frame (RFC 6455 §5.5).

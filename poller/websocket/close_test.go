@@ -27,6 +27,10 @@ var obey = map[string]func(c *websocket.Conn) error{
 		return c.Close(4002, "pause")
 	},
 	"bad":   func(*websocket.Conn) error { return websocket.CloseError{Code: 1006} },
+	"worse": func(*websocket.Conn) error { return websocket.CloseError{Code: 999, Cause: websocket.CauseIdle} },
+	"shut": func(c *websocket.Conn) error {
+		return c.Shut(websocket.CloseError{Code: 2000, Cause: websocket.CauseIdle})
+	},
 	"error": func(*websocket.Conn) error { return errors.New("secret") },
 	"idle":  func(*websocket.Conn) error { return websocket.ErrIdle },
 	"panic": func(*websocket.Conn) error { panic("secret") },
@@ -49,6 +53,8 @@ var ends = []struct {
 	{"empty CloseError", says("empty", answer), `close ""`, websocket.CauseHandler, "handler 0 "},
 	{"CloseError", says("return", answer), `close 4001 "return"`, websocket.CauseHandler, "handler 4001 return"},
 	{"CloseError that must not travel", says("bad"), `close 1011 ""`, websocket.CauseHandlerError, "handler_error 1011 "},
+	{"CloseError of ours that must not travel", says("worse"), `close 1011 ""`, websocket.CauseHandlerError, "handler_error 1011 "},
+	{"Shut with what must not travel", says("shut"), `close 1011 ""`, websocket.CauseHandlerError, "handler_error 1011 "},
 	{"error", says("error"), `close 1011 ""`, websocket.CauseHandlerError, "handler_error 1011 "},
 	{"error of ours", says("idle"), `close 1008 "idle"`, websocket.CauseIdle, "idle 1008 idle"},
 	{"panic", says("panic"), `close 1011 ""`, websocket.CausePanic, "panic 1011 "},

@@ -36,6 +36,7 @@ type Conn struct {
 	lent      []byte // what the Loop lent for out, which may have outgrown it
 	current   []byte // memory of the message that is being delivered
 	unhooked  bool   // a hook of the Route runs: none runs for what it does
+	inflated  int    // bytes that the messages of this Receive came to that were compressed
 
 	// Of the loop.
 	loop     Loop
@@ -86,12 +87,12 @@ func (c *Conn) Bind(id uint64, st *State, w *Work) {
 	}
 }
 
-// Watch has f told of the end of every connection's frames, as Route.Close is.
-// The mover calls it before it binds anything.
+// Watch has f called when the frames of any connection end, just before
+// Route.Close. The mover calls it before its first Bind.
 func (c *Conn) Watch(f func(*Conn, CloseError)) { c.watch = f }
 
-// Inspect has f see every request whose head is whole before it is answered. The
-// mover calls it before it binds anything.
+// Inspect has f called with every request whose head is good, before it is
+// answered. The mover calls it before its first Bind.
 func (c *Conn) Inspect(f func(*Conn, *Request)) { c.inspect = f }
 
 // ID is the mover's name for the connection, given to Bind.
@@ -163,8 +164,8 @@ func (c *Conn) Send(op ws.OpCode, p []byte) error {
 	return nil
 }
 
-// SendRaw sends bytes as they are: frames that the handler made itself. They go
-// past Route.Sending.
+// SendRaw sends b as it is: frames that the handler has made itself. Route.Sending
+// does not see it. The errors are those of Send.
 func (c *Conn) SendRaw(b []byte) error {
 	if c.st.phase == phaseEnded {
 		return ErrGone
@@ -228,14 +229,14 @@ func (c *Conn) Flush() error { return c.loop.Flush(c) }
 // Code 0 sends one without a body. It does nothing on a connection that is
 // closing already, and fails for a code that must not travel (RFC 6455 §7.4).
 func (c *Conn) Close(code ws.StatusCode, reason string) error {
-	if code != 0 && !ValidCode(code) {
-		return fmt.Errorf("websocket: close code %d must not be sent", code)
-	}
 	return c.Shut(CloseError{Code: code, Reason: reason})
 }
 
 // Shut is Close for e; the connection is counted under its Cause.
 func (c *Conn) Shut(e CloseError) error {
+	if e.Code != 0 && !ValidCode(e.Code) {
+		return fmt.Errorf("websocket: close code %d must not be sent", e.Code)
+	}
 	if !c.st.Open() {
 		return ErrGone
 	}
@@ -282,8 +283,8 @@ func (c *Conn) End(how End) {
 	c.loop.End(c, how)
 }
 
-// Ping sends a ping whose payload is the loop's clock in nanoseconds, so that
-// the answer tells the round trip without anything kept.
+// Ping sends a ping whose payload is the loop's clock in nanoseconds, so that the
+// pong tells the round-trip time and nothing has to be kept for it.
 func (c *Conn) Ping() error {
 	var p [8]byte
 	binary.BigEndian.PutUint64(p[:], uint64(c.loop.Now()))
@@ -327,18 +328,18 @@ func (c *Conn) Go(job func() func(*Conn) error) error {
 // JobDone is the mover's: the job of Go has ended, reading may go on.
 func (c *Conn) JobDone() { c.st.flags &^= flagJob }
 
-// Answer is the mover's: in a Call it runs what the job of Go returned. That is
-// a reply, which the backlog never refuses: what stood before the message in the
-// same read may have filled it since.
+// Answer is the mover's: in a Call it runs f, which the job of Go has returned.
+// What f sends is the reply to a message that was taken, so it is not refused with
+// ErrBacklog.
 func (c *Conn) Answer(f func(*Conn) error) error {
 	c.inEvent = true
 	defer func() { c.inEvent = false }()
 	return f(c)
 }
 
-// Use makes r the connection's Route from now on, with the limits of the one it
-// replaces, and in Upgrade its Compression, where r has none. r must not change
-// afterwards.
+// Use makes r the connection's Route from now on. Limits that r leaves zero, and
+// in Upgrade its Compression, are those of the Route that it replaces. r must not
+// change afterwards.
 func (c *Conn) Use(r *Route) {
 	own := *r
 	own.Limits = r.Limits.or(c.rt.Limits)

@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 
@@ -64,14 +65,14 @@ const (
 )
 
 // A deflate is what all connections of a loop compress and decompress with. Its
-// parts are made when they are first needed: a compressor has half a megabyte, or
-// one, and a decompressor 40 KB.
+// parts are made when they are first needed: a compressor has a megabyte or
+// more, and a decompressor 40 KB.
 type deflate struct {
 	level   int
 	writers [windowMost + 1]*flate.Writer // by the logarithm of the window that they keep to
 	out     []byte                        // what a writer writes to
 	reader  io.ReadCloser
-	in      compressedBytes // what the reader reads from
+	in      bytes.Reader // what the reader reads: of this type, without a call for each byte
 }
 
 // Write takes what a compressor has ready.
@@ -89,7 +90,7 @@ func (c *Conn) compress(op ws.OpCode, p []byte) bool {
 		return false
 	}
 	d, gap := &c.deflate, headerLen(len(p))
-	b := c.spillRoom(gap + len(p) + len(flushed) + 1)
+	b := c.spillRoom(gap + deflateRoom(len(p)))
 	at := len(b)
 	d.out = b[:at+gap]
 	d.run(window, c.routes.deflate.Level, p)
@@ -107,6 +108,11 @@ func (c *Conn) compress(op ws.OpCode, p []byte) bool {
 	c.out = b[:at+gap+n]
 	return true
 }
+
+// deflateRoom is what n bytes that do not compress come to, flushed: each block
+// that is stored has five bytes, and none of the library's is of less than 16 KiB
+// but a message's last.
+func deflateRoom(n int) int { return n + n>>10 + 16 }
 
 // run writes p, compressed and flushed, to d. All of a message that fits a window
 // keeps to it whatever the compressor's own is.

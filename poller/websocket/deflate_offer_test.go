@@ -118,4 +118,15 @@ func TestOfferOfEachRequest(t *testing.T) {
 	if p.state.Compressed() || string(p.out) != "raw" {
 		t.Errorf("the Route's own head: %q, compressed %v", p.out, p.state.Compressed())
 	}
+	// The connections of a loop share the memory that their answers are written in.
+	p = newPeer(t, routes)
+	for _, line := range []string{offer + "; server_max_window_bits=9", "Sec-WebSocket-Extensions: foo", offer, "Origin: x"} {
+		p.state, p.out = State{}, nil
+		p.Bind(1, &p.state, nil)
+		p.feed([]byte(wsHead("/wait", line)))
+		if got, want := strings.Count(string(p.out), "permessage-deflate"), strings.Count(line, "permessage-deflate"); got != want || strings.Contains(string(p.out), "bits") != strings.Contains(line, "bits") {
+			t.Errorf("%s: got %q", line, p.out)
+		}
+		p.end(t, ErrEOF)
+	}
 }

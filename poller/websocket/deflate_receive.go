@@ -42,8 +42,11 @@ func deflateOverhead(n int) int { return n/8 + 64 }
 // expand delivers a compressed message, whose payload p lies in m if it has memory
 // of its own.
 func (c *Conn) expand(op ws.OpCode, p, m []byte) error {
-	q, err := c.inflate(p)
+	z := append(append(c.loop.Alloc(len(p)+len(blockEnds)), p...), blockEnds...)
 	c.loop.Free(m)
+	q, err := c.inflate(z)
+	c.loop.Free(z)
+	c.inflated += len(q)
 	c.current = q
 	if err == nil && op == ws.OpText && !utf8.Valid(q) {
 		err = ErrInvalidUTF8
@@ -60,6 +63,9 @@ func (c *Conn) expand(op ws.OpCode, p, m []byte) error {
 }
 
 const (
+	// blockEnds is what makes a payload whole for a reader of blocks: the end of
+	// a flush, which does not travel, and a final block.
+	blockEnds = flushed + lastBlock
 	// inflateGuess is how many times larger than itself a payload is expected to
 	// become: text comes to between three and six times.
 	inflateGuess = 4
@@ -67,26 +73,39 @@ const (
 	// §7.2.3.4 allows any, nobody sends more than one, and each costs as much
 	// as 32 KiB of payload.
 	finalBlocks = 16
+	// turnInflated is how many bytes messages of a connection may have come to
+	// before others have their turn: as much as one read brings of what is not
+	// compressed. Else a read full of messages of a kilobyte, each a bomb within
+	// the limit, would keep the loop for seconds.
+	turnInflated = 512 << 10
 )
 
-// inflate returns what p inflates to, in memory of the Loop. What it comes to is
-// held against the limit as it comes: nothing is gained by a bomb (limits.md T4).
-func (c *Conn) inflate(p []byte) (q []byte, err error) {
+// inflate returns what z, a payload and blockEnds, inflates to, in memory of the
+// Loop. What it comes to is held against the limit as it comes: nothing is gained
+// by a bomb (limits.md T4).
+func (c *Conn) inflate(z []byte) (q []byte, err error) {
 	d, most := &c.deflate, c.longest(0)
-	d.in = compressedBytes{p: p}
-	defer func() { d.in.p = nil }()
-	q = c.loop.Alloc(min(inflateGuess*len(p)+64, most+1))
+	d.in.Reset(z)
+	defer d.in.Reset(nil)
+	q = c.loop.Alloc(min(inflateGuess*len(z)+64, most+1))
 	for range finalBlocks {
 		d.restart(q)
 		if q, err = c.block(d.reader, q, most); err != nil {
 			break
 		}
-		if d.in.ended() {
+		if ended(d.in.Len()) {
 			return q, nil
 		}
 		err = ErrDeflate
 	}
 	return q, err
+}
+
+// ended reports whether a stream that leaves that much of z unread has ended where
+// a message may: with the final block behind it, or with one of its own at its very
+// end, which some senders put there and whose flush is ours (RFC 7692 §7.2.3.4).
+func ended(unread int) bool {
+	return unread == 0 || unread == len(lastBlock) || unread == len(blockEnds)
 }
 
 // restart makes the reader begin behind q, whose end is in its window.
@@ -122,47 +141,4 @@ func (c *Conn) enlarge(q []byte, most int) []byte {
 	b := append(c.loop.Alloc(min(inflateGuess*cap(q), most)), q...)
 	c.loop.Free(q)
 	return b
-}
-
-// compressedBytes is the payload of a message, and behind it what makes it whole
-// for a reader of blocks: the end of a flush, and a final block.
-type compressedBytes struct {
-	p  []byte
-	at int // how many bytes of all were read
-}
-
-const blockEnds = flushed + lastBlock
-
-// ReadByte implements io.ByteReader, by which the decompressor takes no byte that
-// is not of its stream.
-func (b *compressedBytes) ReadByte() (byte, error) {
-	at := b.at
-	b.at++
-	if at < len(b.p) {
-		return b.p[at], nil
-	}
-	if at -= len(b.p); at < len(blockEnds) {
-		return blockEnds[at], nil
-	}
-	b.at--
-	return 0, io.EOF
-}
-
-// Read implements io.Reader.
-func (b *compressedBytes) Read(p []byte) (n int, err error) {
-	if b.at < len(b.p) {
-		n = copy(p, b.p[b.at:])
-	} else if n = copy(p, blockEnds[b.at-len(b.p):]); n == 0 && len(p) > 0 {
-		return 0, io.EOF
-	}
-	b.at += n
-	return n, nil
-}
-
-// ended reports whether the stream has ended where a message may: with the final
-// block behind it, or with one of its own at its very end, which some senders put
-// there and whose flush is ours (RFC 7692 §7.2.3.4).
-func (b *compressedBytes) ended() bool {
-	behind := b.at - len(b.p)
-	return behind == 0 || behind == len(flushed) || behind == len(blockEnds)
 }

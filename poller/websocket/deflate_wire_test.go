@@ -15,20 +15,21 @@ import (
 // library (RFC 7692 §7.2.1).
 func packed(p string) string {
 	var b bytes.Buffer
-	w := packer()
+	w := packers.Get().(*flate.Writer)
+	defer packers.Put(w)
 	w.Reset(&b)
 	_, _ = w.Write([]byte(p))
 	_ = w.Flush()
 	return string(bytes.TrimSuffix(b.Bytes(), []byte("\x00\x00\xff\xff")))
 }
 
-var packer = sync.OnceValue(func() *flate.Writer {
+var packers = sync.Pool{New: func() any {
 	w, err := flate.NewWriter(nil, flate.BestSpeed)
 	if err != nil {
 		panic(err)
 	}
 	return w
-})
+}}
 
 // What a client sends compressed.
 func packedText(p string) string { return masked(firstText|rsv1Bit, packed(p)) }

@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"bytes"
 	"slices"
 	"sync"
 	"testing"
@@ -35,7 +36,13 @@ func (l *fakeLoop) Free(b []byte) {
 	if b != nil {
 		l.buffers--
 	}
+	for b = b[:cap(b)]; len(b) > 0; {
+		b = b[copy(b, spoilt):] // who looks at it now would see another connection's bytes
+	}
 }
+
+// spoilt is what memory that was given back is overwritten with.
+var spoilt = bytes.Repeat([]byte{0xee}, 64<<10)
 
 func (l *fakeLoop) Found(_ *Conn, route int) { l.found = route }
 

@@ -53,5 +53,16 @@ func (p *peer) closeFrame(g *golden) string {
 	return closed(e.Code, e.Reason)
 }
 
+// Handshakes calls f with every request of handshakeCases: the status that it is
+// answered with, and what else is in the answer.
+func Handshakes(f func(id, in string, status int, has string)) {
+	for _, test := range handshakeCases {
+		f(test.id, test.in, test.status, test.has)
+	}
+}
+
+// HandshakeRoutes are what they talk to.
+func HandshakeRoutes(t *testing.T) *Routes { return testRoutes(t) }
+
 // RaceBuild tells that each byte costs a hundred times as much.
 const RaceBuild = raceEnabled

@@ -30,7 +30,15 @@ import (
 // where the client alone speaks: turn by turn, whole, and, when it is short, with
 // a record for every byte.
 func TestGoldenOverTLS(t *testing.T) {
-	s := serveTLS(t)
+	routes, err := websocket.Compile(map[string]websocket.Route{"/echo": {
+		Message:     func(c *websocket.Conn, op ws.OpCode, p []byte) error { return c.Send(op, p) },
+		Compression: websocket.CompressionOn,
+		Limits:      websocket.Limits{MaxMessage: 16 << 20},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serveTLS(t, routes)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
 			config := &tls.Config{InsecureSkipVerify: true, MinVersion: version, MaxVersion: version, ClientSessionCache: tls.NewLRUClientSessionCache(1)}
@@ -79,7 +87,7 @@ type goldenServer struct {
 	ended map[websocket.Cause]uint64
 }
 
-func serveTLS(t *testing.T) *goldenServer {
+func serveTLS(t *testing.T, routes *websocket.Routes) *goldenServer {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -87,14 +95,6 @@ func serveTLS(t *testing.T) *goldenServer {
 	}
 	want := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, want, want, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	routes, err := websocket.Compile(map[string]websocket.Route{"/echo": {
-		Message:     func(c *websocket.Conn, op ws.OpCode, p []byte) error { return c.Send(op, p) },
-		Compression: websocket.CompressionOn,
-		Limits:      websocket.Limits{MaxMessage: 16 << 20},
-	}})
 	if err != nil {
 		t.Fatal(err)
 	}

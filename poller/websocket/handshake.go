@@ -227,9 +227,13 @@ func (c *Conn) refuse(f *Refusal) error {
 
 // RefusePreface, in a mover's Call, answers a connection that should have begun
 // with a PROXY protocol header and has not.
-func (c *Conn) RefusePreface() error {
+func (c *Conn) RefusePreface() error { return c.Deny(errPreface) }
+
+// Deny is the mover's: in a Call it refuses what came before any request was
+// read, as one would be.
+func (c *Conn) Deny(f *Refusal) error {
 	c.up.request, c.up.added = Request{}, c.up.added[:0]
-	return c.refuse(errPreface)
+	return c.refuse(f)
 }
 
 // refusalOf is what a handler's error means to the client.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -112,7 +113,7 @@ func responses(t *testing.T, out []byte) (all []*http.Response) {
 		if err != nil {
 			t.Fatalf("in %q: %v", out, err)
 		}
-		if r.Header.Get("X-Content-Type-Options") != "nosniff" && r.StatusCode != 304 {
+		if r.Header.Get("X-Content-Type-Options") != "nosniff" && !slices.Contains([]int{204, 205, 304}, r.StatusCode) {
 			t.Errorf("no nosniff in %q", out)
 		}
 		if r.StatusCode >= 400 && !r.Close {
@@ -238,6 +239,26 @@ func TestHooks(t *testing.T) {
 	}
 }
 
+// Every status but 101 refuses an upgrade; those that have no body get none.
+func TestRefusalsBelow400(t *testing.T) {
+	for status, body := range map[int]string{
+		200: "200 OK: no\n", 204: "", 205: "", 302: "302 Found: no\n", 304: "", 399: "399 Redirection: no\n",
+	} {
+		p := newPeer(t, mustCompile(t, map[string]Route{"/": {Message: echoBack, Upgrade: func(c *Conn, _ *Request) error {
+			c.AddHeader("Location", "/elsewhere")
+			return Refuse(status, "no")
+		}}}))
+		p.feed([]byte(wsHead("/")))
+		head, got, _ := strings.Cut(string(p.out), "\r\n\r\n")
+		if r := responses(t, p.out)[0]; r.StatusCode != status || !r.Close || r.Header.Get("Location") != "/elsewhere" {
+			t.Errorf("%d: got %q", status, p.out)
+		}
+		if got != body || strings.Contains(head, "Content-") != (body != "") {
+			t.Errorf("%d: got the head %q and the body %q", status, head, got)
+		}
+	}
+}
+
 // What one request added or chose is not in the answer to the next.
 func TestNothingLeftOver(t *testing.T) {
 	p := newPeer(t, mustCompile(t, map[string]Route{"/": {Message: echoBack, Upgrade: func(c *Conn, _ *Request) error {
@@ -358,7 +379,7 @@ func TestServedState(t *testing.T) {
 // A Refusal that a handler made by hand, with a status that refuses nothing, is
 // its failure.
 func TestBadRefusal(t *testing.T) {
-	for _, status := range []int{0, 101, 200, 600} {
+	for _, status := range []int{0, 101, 199, 600} {
 		_, body, p := answerTo(t, func(*Response, *Request) error { return &Refusal{Status: status, Text: "x"} }, "GET")
 		if !strings.HasPrefix(body, "500 ") || p.err == nil {
 			t.Errorf("%d: got %q, %v", status, body, p.err)
@@ -367,7 +388,7 @@ func TestBadRefusal(t *testing.T) {
 }
 
 func TestRefusePanics(t *testing.T) {
-	for _, status := range []int{0, 200, 399, 600} {
+	for _, status := range []int{0, 101, 199, 600} {
 		func() {
 			defer func() {
 				if recover() == nil {

@@ -25,8 +25,9 @@ func (c *Conn) opens() {
 // has ended, or has hooks.
 func (c *Conn) uncommon(in []byte, n int) (int, error) {
 	limit, err := c.wire(in, n)
+	c.inflated = 0
 	for k := 1; n < limit && k > 0 && err == nil && c.st.phase != phaseEnded; n += k {
-		if c.stopped = c.stopped || c.mustStop(); c.stopped {
+		if c.stopped = c.stopped || c.mustStop() || c.inflated >= turnInflated; c.stopped {
 			break
 		}
 		k, err = c.either(in[:limit], n)

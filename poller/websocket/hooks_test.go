@@ -264,13 +264,14 @@ func TestAlias(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	aliased, err := routes.Alias(map[string]string{"/a": "/b/old", "/more": "/a?x=1", "/deep": "/c/d/e", "/c/own": "/a"})
+	aliased, err := routes.Alias(map[string]string{"/a": "/b/old", "/more": "/a?x=1", "/deep": "/c/d/e", "/c/own": "/a", "/b/{x}": "/b/one", "/{any...}": "/a?x=3"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := websockettest.NewServerOf(aliased)
 	for target, want := range map[string]string{
-		"/a": "b old", "/more": "a 1 /more /more", "/more?x=2&y": "a 2 /more /more", "/deep": "c d/e", "/b/x": "b x", "/c/own": "a  /c/own /c/own", "/c/d": "c d",
+		"/a": "b old", "/more": "a 1 /more /more", "/more?x=2&y": "a 2 /more /more", "/deep": "c d/e", "/b/x": "b one", "/c/own": "a  /c/own /c/own", "/c/d": "c d",
+		"/": "a 3 /{any...} /", "/b/x/y": "a 3 /{any...} /b/x/y",
 	} {
 		r := s.Get(target)
 		body := make([]byte, 100)
@@ -279,15 +280,21 @@ func TestAlias(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", target, got, want)
 		}
 	}
-	for path, target := range map[string]string{"/x": "/nowhere", "x": "/a", "/{x}": "/a", "/x?y": "/a", "/x#": "/a", "": "/a"} {
+	for path, target := range map[string]string{"/x": "/nowhere", "x": "/a", "/{x": "/a", "/{x...}/y": "/a", "/x?y": "/a", "/x#": "/a", "": "/a"} {
 		if _, err := routes.Alias(map[string]string{path: target}); err == nil {
 			t.Errorf("alias %q of %q was taken", path, target)
 		}
 	}
+	if _, err := routes.Alias(map[string]string{"/b/{x}": "/a", "/b/{y}": "/a"}); err == nil {
+		t.Error("two aliases for the same paths were taken")
+	}
 	if pattern, ok := routes.Match("/b/x"); pattern != "/b/{name}" || !ok {
 		t.Errorf("got %q, %t", pattern, ok)
 	}
-	if _, ok := aliased.Match("/b"); ok {
+	if _, ok := routes.Match("/b"); ok {
 		t.Error("a path without a route has one")
+	}
+	if got, want := aliased.Patterns(), []string{"/a", "/b/{x}", "/c/own", "/c/{rest...}", "/deep", "/more", "/{any...}"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -171,6 +171,16 @@ func TestMaxControlRate(t *testing.T) {
 		t.Errorf("without a limit: %v", p.err)
 	}
 	p.end(t, ErrEOF)
+	for _, most := range []int{math.MaxUint16, math.MaxInt} { // what the counter holds, and more than that
+		p = limited(t, Limits{MaxControlRate: most})
+		if p.feed([]byte(strings.Repeat(pong(""), math.MaxUint16))); p.err != nil {
+			t.Errorf("at %d: %v", most, p.err)
+		}
+		if p.feed([]byte(pong(""))); !errors.Is(p.err, ErrControlFlood) {
+			t.Errorf("above %d: got %v, want ErrControlFlood", most, p.err)
+		}
+		p.end(t, ErrReset)
+	}
 }
 
 // The count of messages stops at its top.
@@ -252,4 +262,21 @@ func TestStopped(t *testing.T) {
 	if want := strings.Repeat(echoed(letters(90)), 200); string(p.out) != want || stops < 15 {
 		t.Errorf("got %s after %d stops", brief(p.out), stops)
 	}
+}
+
+// A reply that lies in its message's memory leaves, although the handler ends the
+// connection and then panics.
+func TestReplyBeforePanic(t *testing.T) {
+	p := upgraded(t, mustCompile(t, map[string]Route{"/echo": {Message: func(c *Conn, op ws.OpCode, p []byte) error {
+		_ = c.Send(op, p)
+		c.End(FIN)
+		panic("after the end")
+	}}}))
+	message := letters(100_000)
+	p.feed([]byte(split(firstText, message, 50_000)))
+	var panicked *PanicError
+	if string(p.out) != echoed(message) || !errors.As(p.err, &panicked) {
+		t.Errorf("got %s, %v, want the reply and the panic", brief(p.out), p.err)
+	}
+	p.end(t, ErrEOF)
 }

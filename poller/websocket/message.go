@@ -318,10 +318,11 @@ func (c *Conn) flooded() bool {
 	if !c.st.Open() {
 		return false // control holds the cause; the close timeout is the bound
 	}
-	if c.st.control < math.MaxUint16 {
-		c.st.control++
-	}
 	max := c.rt.Limits.MaxControlRate
+	if c.st.control == math.MaxUint16 { // the counter is full: a limit above it is as good as this
+		return max > 0
+	}
+	c.st.control++
 	return max > 0 && int(c.st.control) > max
 }
 

@@ -21,7 +21,9 @@ const tailMax = 64 << 10
 // It also stops when the connection was paused, when it holds enough output, or
 // when a long reply must leave before the rest is looked at; Stopped tells this
 // apart. The rest is then given again as soon as the output was sent and the
-// connection is not held: no event will come for it.
+// connection is not held: no event will come for it. Where permessage-deflate was
+// negotiated it also stops when it has inflated as much as is fair: the rest is
+// given again when the others have had their turn.
 //
 // A non-nil error ends the connection: out has the last bytes. For a
 // CloseError with Peer set both close frames are exchanged and TCP may be

@@ -71,8 +71,10 @@ var (
 var errRefused = CloseError{Code: ErrHTTPDone.Code, Reason: "request refused", Cause: CauseHTTP}
 
 // Refuse makes the error with which Upgrade or HTTP refuses a request: a status
-// from 400 to 599 and a short reason, which the client gets to read. It panics
-// at another status. A 426 gets the headers it must have.
+// from 200 to 599 and a short reason, which the client gets to read. Any of them
+// is a refusal of the upgrade, which 101 alone accepts (RFC 6455 §4.1); a redirect
+// gets its Location by Conn.AddHeader. It panics at another status. A 426 gets the
+// headers it must have.
 func Refuse(status int, reason string) error {
 	if !refuses(status) {
 		panic(fmt.Sprintf("websocket: Refuse with status %d", status))
@@ -80,7 +82,7 @@ func Refuse(status int, reason string) error {
 	return &Refusal{Status: status, Text: reason, Label: RejectHandler}
 }
 
-func refuses(status int) bool { return status >= 400 && status <= 599 }
+func refuses(status int) bool { return status >= 200 && status <= 599 }
 
 // refusal is what the mover has its request refused with.
 func (s *State) refusal() *Refusal {
@@ -114,6 +116,10 @@ func (f *Refusal) append(dst, added []byte, listing string, head bool) []byte {
 		dst = append(dst, "Retry-After: "...)
 		dst = strconv.AppendInt(dst, int64(f.RetryAfter), 10)
 		dst = append(dst, "\r\n"...)
+	}
+	if f.Status == 205 || bodiless(f.Status) { // RFC 9110 §15.3.6: a 205 has no content
+		dst = append(dst, added...)
+		return append(dst, "\r\n"...)
 	}
 	dst = append(dst, "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nContent-Length: "...)
 	dst = strconv.AppendInt(dst, int64(len("400 ")+len(statusText(f.Status))+len(": ")+len(text)+len("\n")), 10)

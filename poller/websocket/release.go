@@ -7,7 +7,7 @@ import "errors"
 // given back. It returns what the connection is to be counted under: the cause
 // of the close frame that was sent, if one was and was not left unanswered, else
 // cause. A panic in Route.Close or Route.Gone is returned. The mover calls it
-// once.
+// once, and asks only for Noted afterwards: the connection's table may be gone.
 func (c *Conn) Release(cause CloseError) (counted Cause, err error) {
 	c.countEnd()
 	counted = cause.Cause
@@ -54,10 +54,16 @@ func (c *Conn) drop() {
 }
 
 // unfinished gives back the memory of messages that will not be finished: one
-// whose handler has panicked, one under assembly.
+// whose handler has panicked, one under assembly. A reply that lies in the first
+// still has to leave.
 func (c *Conn) unfinished() {
-	c.loop.Free(c.current)
-	c.current = nil
+	if c.current != nil {
+		if c.runEnd > 0 {
+			c.out = c.spill()
+		}
+		c.loop.Free(c.current)
+		c.current = nil
+	}
 	c.unassembled()
 }
 

@@ -17,6 +17,7 @@ func (c *Conn) Serve(routes *Routes) {
 		c.older[c.routes.version] = &edition{c.routes, c.users}
 	}
 	c.routes, c.users = routes, 0
+	c.lastRoute = nil // its version's number may be another table's some day
 }
 
 // Versions are the versions of the routing table that are in use, the newest
@@ -39,11 +40,7 @@ func (c *Conn) retire() {
 		return
 	}
 	e := c.older[c.st.version]
-	if e.users--; e.users > 0 {
-		return
-	}
-	delete(c.older, c.st.version)
-	if c.last.version == c.st.version { // the number may be that of another table later
-		c.lastRoute = nil
+	if e.users--; e.users == 0 {
+		delete(c.older, c.st.version)
 	}
 }

@@ -14,10 +14,3 @@ type TLS struct {
 // TLS is what the connection's encryption was negotiated to be; false: the
 // connection is plain.
 func (c *Conn) TLS() (TLS, bool) { return c.loop.TLS(c) }
-
-// Deny is the mover's: in a Call it refuses what came before any request was
-// read, as one would be.
-func (c *Conn) Deny(f *Refusal) error {
-	c.up.request, c.up.added = Request{}, c.up.added[:0]
-	return c.refuse(f)
-}

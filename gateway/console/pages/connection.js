@@ -31,6 +31,11 @@ export class Connection {
     return this.#socket?.protocol ?? "";
   }
 
+  // extensions are those agreed on, as the server has named them.
+  get extensions() {
+    return this.#socket?.extensions ?? "";
+  }
+
   // open connects. It throws what the constructor of WebSocket throws.
   open(url, protocols, binaryType) {
     const socket = new WebSocket(url, protocols);
@@ -39,7 +44,7 @@ export class Connection {
     this.received = 0;
     this.trips.reset();
     socket.binaryType = binaryType;
-    socket.onopen = () => this.#event("open", socket.protocol ? `subprotocol ${socket.protocol}` : socket.url, {url: socket.url, protocol: socket.protocol});
+    socket.onopen = () => this.#opened(socket);
     socket.onmessage = (event) => this.#message(event.data);
     socket.onerror = () => this.#event("error", "the browser does not say why");
     socket.onclose = ({code, reason, wasClean}) =>
@@ -73,6 +78,11 @@ export class Connection {
     const entry = this.#entry("received", data);
     entry.trip = this.trips.received(entry.size, typeof data === "string" ? entry.kept : null);
     this.#changed();
+  }
+
+  #opened({url, protocol, extensions}) {
+    const agreed = [protocol && `subprotocol ${protocol}`, extensions].filter((text) => text !== "");
+    this.#event("open", agreed.join(", ") || url, {url, protocol, extensions});
   }
 
   #event(kind, note, facts) {

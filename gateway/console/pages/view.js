@@ -55,7 +55,7 @@ export class View {
 
   // drawState shows readyState, and which controls make sense in it.
   drawState() {
-    const {state, protocol} = this.#connection;
+    const {state, protocol, extensions} = this.#connection;
     if ($("state").dataset.state !== states[state]) {
       $("state").dataset.state = states[state];
       [...$("state").children].forEach((item, i) => {
@@ -67,6 +67,8 @@ export class View {
     $("submit").disabled = state !== WebSocket.OPEN || this.#sending();
     $("stop").disabled = !this.#sending();
     $("protocol").textContent = protocol || "–";
+    $("extensions").textContent = extensions || "no extensions";
+    $("extensions").title = extensions || "The extensions that were agreed on";
   }
 
   #drawFigures() {

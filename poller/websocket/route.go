@@ -70,7 +70,7 @@ type Route struct {
 type Limits struct {
 	MaxMessage     int           // bytes of one message, all fragments together
 	MaxFragments   int           // frames of one message
-	MaxControlRate int           // control frames in 10 s
+	MaxControlRate int           // control frames in 10 s, at most 65,535
 	HighWater      int           // bytes of unsent output above which the connection is not read
 	LowWater       int           // bytes of unsent output below which reading goes on
 	MessageTimeout time.Duration // from a message's first frame to its last

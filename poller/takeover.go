@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Sockets duplicates the listening sockets, in the order of Addrs, for a process
-// that is to serve them. They are the caller's to close.
+// Sockets duplicates the listening sockets, in the order of Addrs, for another
+// process to serve. The descriptors are the caller's to close.
 func (s *Server) Sockets() ([]int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -30,9 +30,9 @@ func (s *Server) Sockets() ([]int, error) {
 	return fds, nil
 }
 
-// Made tells which of Sockets, in their order, are unix sockets whose file is
-// there and the server's to remove: from now on that of the process that gets
-// them (Config.Made).
+// Made reports which of Sockets, in the same order, are unix sockets whose file
+// this server would remove when it stops. That is then for the process that gets
+// them to do (Config.Made).
 func (s *Server) Made() []bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,7 +44,6 @@ func (s *Server) Made() []bool {
 	return made
 }
 
-// Yield leaves the listening sockets to another process that has them: what
-// waits in their backlog is its to accept. Connections stay until Run's context
-// ends.
+// Yield closes the listening sockets and leaves what waits in their backlog to
+// another process that has them too. Connections stay until Run's context ends.
 func (s *Server) Yield() { s.each(func(l *loop) { l.leaveListeners() }) }
