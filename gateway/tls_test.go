@@ -34,3 +34,21 @@ func TestCertificateByName(t *testing.T) {
 		}
 	}
 }
+
+// limits.md T3: what is older than TLS 1.2 is refused, whatever the client would
+// do with it.
+func TestTLSOfOldIsRefused(t *testing.T) {
+	a := certify(t, t.TempDir(), "a.example", nil)
+	host := startGateway(t, "--tls-cert", a.cert, "--tls-key", a.key)
+	for version, want := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true} {
+		config := trusting("a.example", a)
+		config.MinVersion, config.MaxVersion = tls.VersionTLS10, version
+		conn, err := tls.Dial("tcp", host, config)
+		if err == nil {
+			conn.Close()
+		}
+		if got := err == nil; got != want {
+			t.Errorf("%s: got %v, want it taken: %t", tls.VersionName(version), err, want)
+		}
+	}
+}

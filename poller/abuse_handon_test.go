@@ -35,9 +35,14 @@ func TestYield(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
+	// The loop could accept from the moment on at which it is to leave.
+	release := s.block(s.loops[0])
+	if err := s.loops[0].mail.post(s.loops[0], letter{kind: letterTask, task: func() { full.Store(false) }}); err != nil {
+		t.Fatal(err)
+	}
 	s.Yield()
+	close(release)
 	s.onLoops(func(*loop) {})
-	full.Store(false)
 	if _, err := s.Sockets(); err == nil {
 		t.Error("a server that has yielded gave its sockets")
 	}
