@@ -16,6 +16,8 @@ const (
 	// backlogMemory is for how long after a backlog a connection is read in
 	// small pieces: 10 s.
 	backlogMemory = 10 * ticksPerSecond
+	// controlWindow is the 10 s of the control-frame budget.
+	controlWindow = 10 * ticksPerSecond
 	// stallLook is how often a backlog is looked at.
 	stallLook = ticksPerSecond
 	// lateTicks is how late a tick must be for expiries to wait for one more,

@@ -245,9 +245,6 @@ func (l *loop) heard(s *slot) {
 	}
 }
 
-// controlWindow is the 10 s of the control-frame budget.
-const controlWindow = 10 * ticksPerSecond
-
 // unusual is an event of a connection with something unfinished, or one that
 // says more than readable.
 func (l *loop) unusual(fd int, s *slot, ev uint32) {
