@@ -111,7 +111,7 @@ func (p *peer) feed(b []byte) bool {
 		p.out = append(append(p.out, head...), out...)
 		p.loop.flushed, head, p.err = nil, nil, err
 		p.kept = slices.Clone(in[n:])
-		if len(p.kept) > tailMax && !p.Stopped() {
+		if err == nil && len(p.kept) > tailMax && !p.Stopped() {
 			panic(fmt.Sprintf("the mover has to keep %d bytes", len(p.kept)))
 		}
 		p.rest()
