@@ -136,7 +136,7 @@ func begin(ctx context.Context, m *measurement) (end func() (*Result, error), er
 	case <-echoing:
 		return end, nil
 	case <-over:
-	case <-time.After(clientPatience):
+	case <-time.After(clientPatience + 2*m.interval): // an echo is seen at the end of an interval
 	}
 	if _, err := end(); err != nil {
 		return nil, err

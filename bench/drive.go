@@ -18,19 +18,9 @@ func drive(ctx context.Context, m mode, out io.Writer, errOut *os.File) error {
 	if err != nil {
 		return usageError{err}
 	}
-	command, urls, err := withPort(f.Exec, f.urls())
+	command, metrics, err := f.locate(ctx, &d)
 	if err != nil {
 		return err
-	}
-	command, metrics, err := withAdminPort(command, f.Metrics)
-	if err != nil {
-		return err
-	}
-	if d.Servers, err = lookUpAll(ctx, urls, f.Source); err != nil {
-		return usageError{err}
-	}
-	if d.Sources == nil {
-		d.Sources = loopbackSources(d.total(), d.Servers)
 	}
 	pids := f.Pid
 	if command != "" {
@@ -76,6 +66,25 @@ func (f *runFlags) prepare(d load) (load, error) {
 		d.Size = len(d.Payload)
 	}
 	return d, err
+}
+
+// locate finds where the servers of d are, and the sources that it takes for them.
+// The command and the metrics have their ports then.
+func (f *runFlags) locate(ctx context.Context, d *load) (command, metrics string, err error) {
+	command, urls, err := withPort(f.Exec, f.urls())
+	if err != nil {
+		return "", "", err
+	}
+	if command, metrics, err = withAdminPort(command, f.Metrics); err != nil {
+		return "", "", err
+	}
+	if d.Servers, err = lookUpAll(ctx, urls, f.Source); err != nil {
+		return "", "", usageError{err}
+	}
+	if d.Sources == nil {
+		d.Sources = loopbackSources(d.total(), d.Servers)
+	}
+	return command, metrics, nil
 }
 
 // readPayload reads the file of --payload.

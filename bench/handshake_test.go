@@ -37,7 +37,9 @@ func TestHeadersAndSubprotocol(t *testing.T) {
 		}
 	})
 	for _, procs := range []string{"0", "2"} {
+		mu.Lock()
 		got = nil
+		mu.Unlock()
 		r := result(t, "echo", "-c", "2", "-n", "2", "--procs", procs, "-H", "Authorization: Bearer a, b", "--header=Host: example.org",
 			"-H", "X: 1", "-H", "X: 2", "--subprotocol", "v1,v2", s.url())
 		if r.Count != 2 || r.Errors != 0 {
@@ -45,10 +47,12 @@ func TestHeadersAndSubprotocol(t *testing.T) {
 		}
 		want := []string{"Host: example.org", "Protocol: v1", "Protocol: v2", "Authorization: Bearer a, b", "X: 1", "X: 2"}
 		want = slices.Sorted(slices.Values(append(want, want...)))
+		mu.Lock()
 		slices.Sort(got)
 		if !slices.Equal(got, want) {
 			t.Errorf("--procs %s: the server got %q, want %q", procs, got, want)
 		}
+		mu.Unlock()
 	}
 }
 

@@ -78,41 +78,54 @@ func checkAnswer(head []byte, r *request, key [24]byte) error {
 	if status, reason, _ := bytes.Cut(line, []byte("101")); string(status) != "HTTP/1.1 " || len(reason) > 0 && reason[0] != ' ' {
 		return refusal(line, rest)
 	}
-	var upgrade, connection, accepted, agreed, chosen bool
+	var a agreement
 	for len(rest) > 0 {
 		line, rest, _ = bytes.Cut(rest, []byte("\r\n"))
 		name, value, ok := bytes.Cut(line, []byte(":"))
 		if !ok {
 			return fmt.Errorf("upgrade answered with the header line %.80q", line)
 		}
-		value = bytes.Trim(value, " \t")
-		switch {
-		case is(name, "Upgrade"):
-			upgrade = is(value, "websocket")
-		case is(name, "Connection"):
-			connection = connection || hasToken(value, "upgrade")
-		case is(name, "Sec-WebSocket-Accept"):
-			want := accept(key)
-			accepted = bytes.Equal(value, want[:])
-		case is(name, "Sec-WebSocket-Extensions") && r.Extensions != "" && !agreed:
-			if err := checkAgreed(value); err != nil {
-				return err
-			}
-			agreed = true
-		case is(name, "Sec-WebSocket-Protocol") && !chosen && r.offersProtocol(string(value)):
-			chosen = true
-		case is(name, "Sec-WebSocket-Extensions"), is(name, "Sec-WebSocket-Protocol"):
-			return fmt.Errorf("upgrade answered with what was not offered: %.80q", line)
+		if err := a.take(name, bytes.Trim(value, " \t"), r, key); err != nil {
+			return err
 		}
 	}
+	return a.check(r)
+}
+
+// agreement is what the headers of an answer have said so far.
+type agreement struct{ upgrade, connection, accepted, agreed, chosen bool }
+
+// take takes a header.
+func (a *agreement) take(name, value []byte, r *request, key [24]byte) error {
 	switch {
-	case !upgrade:
+	case is(name, "Upgrade"):
+		a.upgrade = is(value, "websocket")
+	case is(name, "Connection"):
+		a.connection = a.connection || hasToken(value, "upgrade")
+	case is(name, "Sec-WebSocket-Accept"):
+		want := accept(key)
+		a.accepted = bytes.Equal(value, want[:])
+	case is(name, "Sec-WebSocket-Extensions") && r.Extensions != "" && !a.agreed:
+		a.agreed = true
+		return checkAgreed(value)
+	case is(name, "Sec-WebSocket-Protocol") && !a.chosen && r.offersProtocol(string(value)):
+		a.chosen = true
+	case is(name, "Sec-WebSocket-Extensions"), is(name, "Sec-WebSocket-Protocol"):
+		return fmt.Errorf("upgrade answered with what was not offered: %s: %.80q", name, value)
+	}
+	return nil
+}
+
+// check says what the headers lack.
+func (a *agreement) check(r *request) error {
+	switch {
+	case !a.upgrade:
 		return fmt.Errorf("upgrade answered without Upgrade: websocket")
-	case !connection:
+	case !a.connection:
 		return fmt.Errorf("upgrade answered without Connection: Upgrade")
-	case !accepted:
+	case !a.accepted:
 		return fmt.Errorf("upgrade answered without the right Sec-WebSocket-Accept")
-	case r.Extensions != "" && !agreed:
+	case r.Extensions != "" && !a.agreed:
 		return fmt.Errorf("upgrade answered without permessage-deflate")
 	}
 	return nil

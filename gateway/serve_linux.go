@@ -238,7 +238,8 @@ func tuneCollector(env func(string) (string, bool)) {
 func (c *Config) loops() int { return cmp.Or(c.Loops, c.cores) }
 
 // spareProcessor gives the runtime a processor more than there are loops, for all
-// that is no loop: so a loop need not give up its own for as long as it waits.
+// that is no loop: so a loop need not give up its own for as long as it waits. The
+// runtime does not follow a limit on CPU that changes later, as loops do not.
 func (c *Config) spareProcessor() {
 	c.cores = runtime.GOMAXPROCS(0)
 	runtime.GOMAXPROCS(max(c.cores, c.loops()+1))

@@ -7,7 +7,7 @@ import (
 )
 
 // This file is a loop's clock: the timer that ticks every 10 ms while there is
-// something to wait for, and what a tick leads to.
+// something to wait for, what a tick leads to, and what a byte sets back.
 
 // tock is the timer's event: ticks have passed.
 func (l *loop) tock() error {
@@ -72,3 +72,18 @@ func (l *loop) setTimer(d time.Duration) {
 	t := unix.NsecToTimespec(d.Nanoseconds())
 	_ = unix.TimerfdSettime(l.timer, 0, &unix.ItimerSpec{Interval: t, Value: t}, nil)
 }
+
+// heard notes that bytes came.
+func (l *loop) heard(s *slot) {
+	if l.tick/controlWindow != s.heard/controlWindow {
+		s.ws.Window()
+	}
+	s.heard = l.tick
+	if s.ws.Served() {
+		s.opened = l.tick // a later request's time begins with its first byte
+		s.ws.Begin()
+	}
+}
+
+// controlWindow is the 10 s of the control-frame budget.
+const controlWindow = 10 * ticksPerSecond

@@ -65,10 +65,11 @@
 // reads, and its steps run on a small pool, so that a signature keeps no loop;
 // above what may wait for the pool newcomers are closed. Afterwards a read that
 // finds no whole record says so with an error that crypto/tls does not remember,
-// and is made again when more has come. An idle connection has its keys, about 7
+// and is made again when more has come. An idle connection has its keys, about 6
 // KB, and no goroutine; a record that is not whole is kept as an unfinished frame
 // is. Its working state stays for life: that is how the walk above never asks
-// whether a connection is one of TLS. Everything it reads is decrypted into the
+// whether a connection is one of TLS, and comes to one of its own for those that
+// are (tls_walk.go). Everything it reads is decrypted into the
 // loop's buffer, and everything it sends, the backlog too, is encrypted on the
 // loop, in the order in which it is sent.
 //

@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -34,13 +35,23 @@ func TestEndHalfClose(t *testing.T) {
 
 // A handshake that Conn.Wait has put off is not late: its request came in time.
 func TestWaitOutlastsHandshakeTimeout(t *testing.T) {
-	t.Parallel()
 	const timeout = 50 * time.Millisecond
-	s := start(t, map[string]websocket.Route{"/": {
-		Upgrade: func(c *websocket.Conn, _ *websocket.Request) error { return c.Wait(5 * timeout) },
-		Message: echoing.Message,
-	}}, func(c *Config) { c.HandshakeTimeout = timeout })
-	s.dial("/").echo("in the end")
+	l := still(t, limited(func(c *Config) {
+		c.HandshakeTimeout = timeout
+		c.Routes = compiled(t, map[string]websocket.Route{"/echo": {
+			Upgrade: func(c *websocket.Conn, _ *websocket.Request) error { return c.Wait(5 * timeout) },
+			Message: echo,
+		}})
+	}))
+	c := connect(t, l)
+	c.sends([]byte(hello))
+	for range 6 {
+		later(t, l, timeout)
+		l.takeTurns()
+	}
+	if got := c.receives(); !c.is(l) || !c.ws.Open() || !bytes.HasPrefix(got, []byte("HTTP/1.1 101 ")) {
+		t.Errorf("got %q, timeouts %v, want a 101 in the end", got, l.stats.Timeouts)
+	}
 }
 
 // What a route holds back counts to the bound on all buffers: above it those who

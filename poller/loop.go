@@ -233,21 +233,6 @@ func (l *loop) special(fd int) error {
 	return nil
 }
 
-// heard notes that bytes came.
-func (l *loop) heard(s *slot) {
-	if l.tick/controlWindow != s.heard/controlWindow {
-		s.ws.Window()
-	}
-	s.heard = l.tick
-	if s.ws.Served() {
-		s.opened = l.tick // a later request's time begins with its first byte
-		s.ws.Begin()
-	}
-}
-
-// controlWindow is the 10 s of the control-frame budget.
-const controlWindow = 10 * ticksPerSecond
-
 // unusual is an event of a connection with something unfinished, or one that
 // says more than readable.
 func (l *loop) unusual(fd int, s *slot, ev uint32) {

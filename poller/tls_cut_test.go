@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
@@ -269,5 +271,52 @@ func TestTLSBacklogKeepsOrder(t *testing.T) {
 	want := string(ws.MustCompileFrame(ws.NewBinaryFrame(long))) + "\x82\x05short"
 	if got, err := c.hears(); got != want || err != nil {
 		t.Fatalf("got %d bytes, %v, want %d in order", len(got), err, len(want))
+	}
+}
+
+// What ends the stream may come in the same read as a message: that is answered,
+// and then the end.
+func TestTLSEndBehindMessage(t *testing.T) {
+	t.Parallel()
+	l := still(t, limited(func(c *Config) { c.TLS = newAuthority(t).server() }))
+	config := l.srv.conf().TLS.Clone()
+	config.InsecureSkipVerify = true
+	c := connectTLS(t, l, config)
+	c.shake(hello)
+	c.wants("\r\n\r\n")
+	c.say(string(masked(ws.OpText, []byte("last"), true)))
+	if err := c.session.conn.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	c.flush()
+	if got, err := c.hears(); got != "\x81\x04last" || err != io.EOF {
+		t.Errorf("got %q, %v, want the echo and the end of TLS", got, err)
+	}
+	if c.is(l) || l.stats.Closed[websocket.CauseEOF] != 1 {
+		t.Errorf("it is still there, or counted otherwise: %v", l.stats.Closed)
+	}
+}
+
+// A message that has begun has its time, though no other deadline is near.
+func TestTLSMessageIsTimed(t *testing.T) {
+	t.Parallel()
+	l := still(t, limited(func(c *Config) {
+		c.TLS, c.Limits.MessageTimeout = newAuthority(t).server(), time.Second
+	}))
+	config := l.srv.conf().TLS.Clone()
+	config.InsecureSkipVerify = true
+	for _, part := range [][]byte{masked(ws.OpText, []byte("fragment"), false), append(raw(0x81, 1<<20), "begun"...)} {
+		c := connectTLS(t, l, config)
+		c.shake(hello)
+		c.wants("\r\n\r\n")
+		c.say(string(part))
+		c.flush()
+		for range 4 { // not so long at once that the loop was late
+			later(t, l, time.Second/2)
+		}
+		c.in = append(c.in, c.receives()...)
+		if got, err := c.hears(); err != io.EOF || !strings.HasPrefix(got, "\x88") || !strings.Contains(got, "\x03\xf0") {
+			t.Errorf("got %q, %v, want close code 1008 and the end of TLS", got, err)
+		}
 	}
 }

@@ -60,11 +60,18 @@ func TestTLSDeadlines(t *testing.T) {
 	c.finish(1001)
 	s.wantClosed(websocket.CauseLifetime, 1)
 
-	c = s.dialTLS(a.client(), "/message")
-	c.write(masked(ws.OpText, []byte("begun"), true)[:8])
-	c.wantClosing(1008)
-	c.wantEOF()
-	s.wantClosed(websocket.CauseMessageTimeout, 1)
+	for i, part := range [][]byte{
+		masked(ws.OpText, []byte("begun"), true)[:8],
+		masked(ws.OpText, []byte("fragment"), false),
+		append(raw(0x81, 1<<20), "begun"...),
+	} {
+		c = s.dialTLS(a.client(), "/message")
+		c.write(part)
+		c.wantClosing(1008)
+		c.wantEOF()
+		c.tcp.Close()
+		s.wantClosed(websocket.CauseMessageTimeout, uint64(i+1))
+	}
 
 	c = s.dialTLS(a.client(), "/close")
 	c.write(masked(ws.OpText, nil, true))

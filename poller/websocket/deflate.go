@@ -86,7 +86,7 @@ func (d *deflate) Write(p []byte) (int, error) {
 // leaves that to us for each message).
 func (c *Conn) compress(op ws.OpCode, p []byte) bool {
 	window := c.st.window()
-	if window == 0 || op.IsControl() || len(p) < c.routes.deflate.Threshold || len(p) == 0 {
+	if window == 0 || op.IsControl() || len(p) < c.routes.deflate.Threshold {
 		return false
 	}
 	d, gap := &c.deflate, headerLen(len(p))

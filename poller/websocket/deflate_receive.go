@@ -102,11 +102,9 @@ func (c *Conn) inflate(z []byte) (q []byte, err error) {
 }
 
 // ended reports whether a stream that leaves that much of z unread has ended where
-// a message may: with the final block behind it, or with one of its own at its very
-// end, which some senders put there and whose flush is ours (RFC 7692 §7.2.3.4).
-func ended(unread int) bool {
-	return unread == 0 || unread == len(lastBlock) || unread == len(blockEnds)
-}
+// a message may: with the final block behind it, or at its very end with one of its
+// own, which some senders put there (RFC 7692 §7.2.3.4).
+func ended(unread int) bool { return unread == 0 || unread == len(blockEnds) }
 
 // restart makes the reader begin behind q, whose end is in its window.
 func (d *deflate) restart(q []byte) {

@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"bytes"
+	"compress/flate"
 	"errors"
 	"fmt"
 	"strings"
@@ -70,6 +71,10 @@ func TestWindowIsNoFlag(t *testing.T) {
 // Whatever window was agreed on is kept to, by messages of every length.
 func TestWindowIsKept(t *testing.T) {
 	long := json(150_000, 1) + noise(40_000, 2) + json(150_000, 1)
+	best, err := goldenRoutes(t).Deflate(Deflate{Level: 9})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for window := windowLeast; window <= windowMost; window++ {
 		p := upgraded(t, goldenRoutes(t))
 		p.agreed(t, fmt.Sprint("permessage-deflate; server_max_window_bits=", window))
@@ -81,6 +86,17 @@ func TestWindowIsKept(t *testing.T) {
 			if got := p.got(t); got != bare(firstBinary, long[:min(n, len(long))]) { // it looks at the distances
 				t.Errorf("window %d: %d bytes came back as %d", window, n, len(got))
 			}
+		}
+		// All that there is to gain, for a level that looks everywhere, lies a little
+		// too far back.
+		far := noise(1<<window+50, 3)
+		far += far[:1<<window/2]
+		p = upgraded(t, best)
+		p.deflate = deflate{}
+		p.agreed(t, fmt.Sprint("permessage-deflate; server_max_window_bits=", window))
+		p.feed([]byte(blob(far)))
+		if got := p.got(t); got != bare(firstBinary, far) {
+			t.Errorf("window %d: what lies too far back came back as %d bytes", window, len(got))
 		}
 	}
 }
@@ -172,8 +188,10 @@ func TestLevelChanges(t *testing.T) {
 func TestBomb(t *testing.T) {
 	const max = 100_000
 	bomb := packed(strings.Repeat("\x00", 64<<20))
+	small := packed(strings.Repeat("\x00", max+1)) // what it comes to grows in steps
 	for name, in := range map[string]string{
 		"whole": masked(0xc2, bomb), "fragments": split(0x42, bomb, 1000), "text": masked(0xc1, bomb),
+		"small":     masked(0xc2, small),
 		"by a byte": packedBlob(letters(max + 1)),
 	} {
 		p := deflating(t, Route{Message: echoBack, Limits: Limits{MaxMessage: max}})
@@ -181,8 +199,8 @@ func TestBomb(t *testing.T) {
 		if e := closeFor(p.err); e != ErrMessageTooBig || p.state.Messages != 0 {
 			t.Errorf("%s: got %v, %d messages", name, p.err, p.state.Messages)
 		}
-		if p.loop.alloced > 5*max {
-			t.Errorf("%s: %d bytes of memory were asked for", name, p.loop.alloced)
+		if p.loop.alloced > 5*max || p.loop.largest > max+deflateOverhead(max)+headroom+len(blockEnds) {
+			t.Errorf("%s: %d bytes of memory were asked for, %d at once", name, p.loop.alloced, p.loop.largest)
 		}
 		p.end(t, ErrMessageTooBig)
 	}
@@ -210,10 +228,41 @@ func TestLongCompressed(t *testing.T) {
 			t.Errorf("%d bytes of a short one: got %v", n, p.err)
 		}
 	}
+	p = deflating(t, Route{Message: echoBack, Limits: Limits{MaxMessage: max}})
+	p.feed([]byte(masked(0x42, letters(max+deflateOverhead(max))) + middle("")))
+	if p.err != nil {
+		t.Errorf("at the limit in fragments: got %v", p.err)
+	}
+	if p.feed([]byte(middle("x")[:6])); closeFor(p.err) != ErrMessageTooBig {
+		t.Errorf("above it in fragments: got %v", p.err)
+	}
 	p = deflating(t, Route{Message: echoBack, Limits: Limits{MaxMessage: max, MaxFragments: -1}})
 	p.feed([]byte(split(0x42, letters(max+deflateOverhead(max)), 1)))
 	if closeFor(p.err) != ErrDeflate || p.loop.alloced > 8*max {
 		t.Errorf("got %v, %d bytes of memory were asked for", p.err, p.loop.alloced)
+	}
+}
+
+// A message of several final blocks goes on with the window that it has by then,
+// which is the end of what has come (RFC 7692 §7.2.3.4).
+func TestFinalBlocksShareTheWindow(t *testing.T) {
+	first := noise(50_000, 1)
+	var z bytes.Buffer
+	w, err := flate.NewWriter(&z, flate.BestCompression)
+	_, _ = w.Write([]byte(first))
+	if err = firstOf(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	own := z.Len()
+	w, err = flate.NewWriterDict(&z, flate.BestCompression, []byte(first))
+	_, _ = w.Write([]byte(first[49_000:] + first[20_000:21_000]))
+	if err = firstOf(err, w.Flush()); err != nil || z.Len()-own > 500 {
+		t.Fatalf("%d bytes do not look back, %v", z.Len()-own, err)
+	}
+	p := deflating(t, Route{Message: echoBack})
+	p.feed([]byte(masked(firstBinary|rsv1Bit, strings.TrimSuffix(z.String(), flushed))))
+	if got, want := p.got(t), bare(firstBinary, first+first[49_000:]+first[20_000:21_000]); got != want {
+		t.Errorf("got %s, %v", brief([]byte(got)), p.err)
 	}
 }
 
@@ -284,6 +333,16 @@ func TestDeflateHooks(t *testing.T) {
 	}
 	if wire.Len() != len(in) || len(sent) != 1 || sent[0] != long {
 		t.Errorf("the hooks saw %d bytes, %d messages", wire.Len(), len(sent))
+	}
+}
+
+// Hooks do not make a connection one that has agreed.
+func TestHooksWithoutDeflate(t *testing.T) {
+	r := Route{Message: echoBack, Compression: CompressionOn, Wire: func(_ *Conn, b []byte) (int, error) { return len(b), nil }}
+	p := newPeer(t, mustCompile(t, map[string]Route{"/echo": r}))
+	p.feed([]byte(wsHead("/echo") + packedText(letters(1000))))
+	if closeFor(p.err).Code != 1002 || p.state.Messages != 0 {
+		t.Errorf("got %v, %d messages", p.err, p.state.Messages)
 	}
 }
 

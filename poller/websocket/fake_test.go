@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -19,6 +20,7 @@ type fakeLoop struct {
 	buffers int    // handed out and not given back
 	works   int    // Work values handed out
 	alloced int    // bytes asked for in all
+	largest int    // bytes of the largest buffer asked for
 	flushed []byte // what left by Flush
 	ended   []End
 	found   int // index of the route that the last request was for
@@ -29,6 +31,7 @@ func (l *fakeLoop) Now() time.Duration { return l.now }
 func (l *fakeLoop) Alloc(n int) []byte {
 	l.buffers++
 	l.alloced += n
+	l.largest = max(l.largest, n)
 	return make([]byte, 0, n)
 }
 
@@ -108,6 +111,9 @@ func (p *peer) feed(b []byte) bool {
 		p.out = append(append(p.out, head...), out...)
 		p.loop.flushed, head, p.err = nil, nil, err
 		p.kept = slices.Clone(in[n:])
+		if len(p.kept) > tailMax && !p.Stopped() {
+			panic(fmt.Sprintf("the mover has to keep %d bytes", len(p.kept)))
+		}
 		p.rest()
 		more = p.Stopped() && !p.state.Held() || len(b) > 0
 	}
