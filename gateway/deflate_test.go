@@ -168,7 +168,7 @@ func TestFaultsOnCompressed(t *testing.T) {
 
 // A frame is described as it came, and its description is compressed.
 func TestFramesOnCompressed(t *testing.T) {
-	host := startGateway(t, "--compression", "on")
+	host := startGateway(t, "--compression", "on", "--compression-threshold", "64")
 	conn, _ := offers(t, "ws://"+host+"/frames", wsflate.Parameters{})
 	sendPacked(t, conn, ws.OpText, prose(5000))
 	f, compressed := next(t, conn)

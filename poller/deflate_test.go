@@ -220,9 +220,9 @@ func TestDrainOfCompressedBacklog(t *testing.T) {
 	}
 	s := start(t, map[string]websocket.Route{"/": route}, func(c *Config) { c.Drain = 100 * time.Millisecond })
 	c := s.connect().deflate("/")
-	message := make([]byte, 30_000) // of digits: it comes to nearly half
-	for i := range message {
-		message[i] = byte('0' + rand.IntN(10))
+	var message []byte
+	for words := []string{"a backlog ", "of words ", "that ", "comes to ", "less than half "}; len(message) < 30_000; {
+		message = append(message, words[rand.IntN(len(words))]...)
 	}
 	go func() { // sends until it can no longer
 		frame := packedFrame(packed(string(message)))
