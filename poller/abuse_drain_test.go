@@ -55,7 +55,11 @@ func TestDrainShare(t *testing.T) {
 	s.until("counted", func(got Stats) bool { return got.Closed[websocket.CauseGoingAway] == 1 })
 	eventually(t, "all are on their way", func() bool { return s.leaving() == clients })
 	began := s.Server.now()
-	eventually(t, "the clock has moved on", func() bool { return s.tick() > began })
+	eventually(t, "all clocks have moved on", func() bool {
+		moved := true
+		s.onLoops(func(l *loop) { moved = moved && l.tick > began })
+		return moved
+	})
 	newcomer := s.dial("/echo")
 	s.onLoops(func(l *loop) { l.depart(&departure{share: 1, tick: began, places: 1 << 12}, 0, 1<<12) })
 	newcomer.echo("stays")
