@@ -22,14 +22,16 @@ func TestEchoAllocatesNothing(t *testing.T) {
 				frame, reply := maskedEcho(size)
 				got := make([]byte, len(reply))
 				echoAll(*peers, frame, got, rounds) // buffers are made once
-				before := mallocs()
-				messages := echoAll(*peers, frame, got, max(rounds, 2000/n))
-				made := int(mallocs() - before)
-				// Above one connection netpoll's list of events grows and shrinks
-				// with how many are ready at once. The runtime has a few of its own.
-				most := 30
-				if n > 1 {
-					most += messages / 20
+				// The runtime has a few of its own, now and then: those of the walk
+				// would be there each time.
+				const most, attempts = 30, 3
+				made, messages := most+1, 0
+				for range attempts {
+					if made > most {
+						before := mallocs()
+						messages = echoAll(*peers, frame, got, max(rounds, 2000/n))
+						made = int(mallocs() - before)
+					}
 				}
 				if made > most {
 					t.Errorf("%d allocations for %d messages", made, messages)
