@@ -47,6 +47,9 @@ func serve(c *Config, again func() (*Config, error), env func(string) (string, b
 		fmt.Fprintf(errOut, "echogate: %v\n", err)
 		return exitUsage
 	}
+	if c.tls != nil {
+		tuneForHandshakes(env)
+	}
 	g.again, g.env, g.level, g.program = again, env, level, program
 	g.boundHeap()
 	ctx, stop := context.WithCancel(context.Background())
@@ -220,18 +223,6 @@ func serverConfig(c *Config, log *slog.Logger, given *fault.Counts) (poller.Conf
 		p.AccessLog = log
 	}
 	return p, nil
-}
-
-// tuneCollector makes the collector run after less garbage than Go's default,
-// unless GOGC says otherwise: the heap is mostly the table of connections, which
-// it never looks into, so a run costs little, and garbage left lying would cost
-// as many bytes again for each of a million connections. What a first run needs
-// is taken now.
-func tuneCollector(env func(string) (string, bool)) {
-	if _, set := env("GOGC"); !set {
-		debug.SetGCPercent(25)
-	}
-	runtime.GC()
 }
 
 // loops is how many event loops there are.
