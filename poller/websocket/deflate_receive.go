@@ -42,10 +42,10 @@ func deflateOverhead(n int) int { return n/8 + 64 }
 // expand delivers a compressed message, whose payload p lies in m if it has memory
 // of its own.
 func (c *Conn) expand(op ws.OpCode, p, m []byte) error {
-	z := append(append(c.loop.Alloc(len(p)+len(blockEnds)), p...), blockEnds...)
-	c.loop.Free(m)
+	z, m := c.ending(p, m)
+	c.current = m
 	q, err := c.inflate(z)
-	c.loop.Free(z)
+	c.loop.Free(m)
 	c.inflated += len(q)
 	c.current = q
 	if err == nil && op == ws.OpText && !utf8.Valid(q) {
@@ -60,6 +60,17 @@ func (c *Conn) expand(op ws.OpCode, p, m []byte) error {
 	c.current = nil
 	c.loop.Free(q)
 	return err
+}
+
+// ending is p with blockEnds behind it: in m, which p ends, where that has room,
+// else in other memory. What it lies in is to be given back.
+func (c *Conn) ending(p, m []byte) (z, memory []byte) {
+	if m != nil && cap(m)-len(m) >= len(blockEnds) {
+		return append(m, blockEnds...)[len(m)-len(p):], m
+	}
+	z = append(append(c.loop.Alloc(len(p)+len(blockEnds)), p...), blockEnds...)
+	c.loop.Free(m)
+	return z, z
 }
 
 const (

@@ -233,6 +233,9 @@ func (c *Conn) grow(w *Work, n int) {
 	if double := 2 * cap(w.message); need < double {
 		need = min(double, headroom+c.longest(w.op))
 	}
+	if w.op&opDeflated != 0 {
+		need += len(blockEnds)
+	}
 	m := append(c.loop.Alloc(max(need, have+n)), old...)
 	c.loop.Free(w.message)
 	w.message = m
