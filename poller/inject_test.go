@@ -71,7 +71,7 @@ func (f faults) install(s *running, seed uint64) (happened func(syscall.Errno) i
 func (s *running) ready(fd int) {
 	s.each(func(l *loop) {
 		if sl := l.table.at(fd); sl != nil && sl.is(l) {
-			_ = l.event(fd, unix.EPOLLIN|unix.EPOLLOUT, 0)
+			_ = l.event(fd, unix.EPOLLIN|unix.EPOLLOUT)
 		}
 	})
 }
