@@ -112,7 +112,7 @@ func TestHeadersOfAllPages(t *testing.T) {
 // Only the files that are embedded are served, whatever the path says.
 func TestNoOtherFiles(t *testing.T) {
 	host := startGateway(t)
-	for _, path := range []string{"/console/", "/console/nothing.js", "/console/routes.go", "/console/..%2froutes.go", "/console/../routes.go", "/console/%2e%2e/console.go", "/console"} {
+	for _, path := range []string{"/console/", "/console/nothing.js", "/console/console.go", "/console/pages", "/console/routes.go", "/console/..%2froutes.go", "/console/../routes.go", "/console/%2e%2e/console.go", "/console"} {
 		if w, body := ask(t, host, "GET", path); w.StatusCode != 404 {
 			t.Errorf("%s: got status %d, %.40q", path, w.StatusCode, body)
 		}
