@@ -30,7 +30,7 @@ type Config struct {
 	// the process before this one. A socket whose address is in Listen is used for
 	// it, one that suits an address with port 0 for that, so that the port is kept.
 	// With an empty Listen all of them are used. Others are closed, which is logged.
-	// The Server owns them from the call of New on.
+	// The Server owns them when New has succeeded.
 	Inherited []int
 	// Made lists those of Inherited that are unix sockets which the process before
 	// this one has created. The Server removes their files when it stops, as it does

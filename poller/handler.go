@@ -161,16 +161,7 @@ func (l *loop) PostSend(h websocket.Handle, op ws.OpCode, p []byte) error {
 	if err := l.alive(h, true); err != nil {
 		return err
 	}
-	size, most := int64(letterSize+len(p)), l.srv.conf().MaxBuffered
-	if l.srv.posted.Add(size) > most && most > 0 {
-		l.srv.posted.Add(-size)
-		return websocket.ErrBacklog
-	}
-	err := l.mail.post(l, letter{kind: letterSend, to: h, op: op, payload: bytes.Clone(p)})
-	if err != nil {
-		l.srv.posted.Add(-size)
-	}
-	return err
+	return l.charge(letter{kind: letterSend, to: h, op: op}, p)
 }
 
 // PostDo implements websocket.Loop, for any goroutine.
@@ -178,7 +169,22 @@ func (l *loop) PostDo(h websocket.Handle, f func(*websocket.Conn) error) error {
 	if err := l.alive(h, false); err != nil {
 		return err
 	}
-	return l.mail.post(l, letter{kind: letterDo, to: h, f: f})
+	return l.charge(letter{kind: letterDo, to: h, f: f}, nil)
+}
+
+// charge posts x with a copy of p. It counts to MaxBuffered until it is delivered.
+func (l *loop) charge(x letter, p []byte) error {
+	size, most := int64(letterSize+len(p)), l.srv.conf().MaxBuffered
+	if l.srv.posted.Add(size) > most && most > 0 {
+		l.srv.posted.Add(-size)
+		return websocket.ErrBacklog
+	}
+	x.payload = bytes.Clone(p)
+	err := l.mail.post(l, x)
+	if err != nil {
+		l.srv.posted.Add(-size)
+	}
+	return err
 }
 
 // alive looks at the slot's owner word: is h's connection still there, and does

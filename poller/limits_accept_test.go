@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -50,6 +51,33 @@ func TestAcceptRunsOut(t *testing.T) {
 			waiting.upgrade("/").echo("served at last")
 			s.dial("/").echo("and so is this one")
 		})
+	}
+}
+
+// TestAcceptResumesInTheEnd: a listener that the kernel has no memory to watch again
+// is paused once more, and the server lives (limits.md E1).
+func TestAcceptResumesInTheEnd(t *testing.T) {
+	l := still(t, nil)
+	ln := l.listeners[0]
+	l.pauseAccept(ln, pauseFirst)
+	if err := l.watch(ln.fd, unix.EPOLLIN); err != nil { // a second time epoll refuses
+		t.Fatal(err)
+	}
+	later(t, l, 500*time.Millisecond)
+	if ln.paused == 0 || l.srv.starved.Load() != 1 {
+		t.Errorf("paused until %d, %d starved, want a pause and one", ln.paused, l.srv.starved.Load())
+	}
+	select {
+	case <-l.srv.dead:
+		t.Fatalf("the server has ended: %v", l.srv.err)
+	default:
+	}
+	later(t, l, 500*time.Millisecond)
+	if ln.paused != 0 || l.srv.starved.Load() != 0 {
+		t.Errorf("paused until %d, %d starved, want accepting", ln.paused, l.srv.starved.Load())
+	}
+	if err := l.watch(ln.fd, unix.EPOLLIN); !errors.Is(err, unix.EEXIST) {
+		t.Errorf("got %v, want a listener that is watched", err)
 	}
 }
 

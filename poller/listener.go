@@ -204,16 +204,21 @@ func (l *loop) acceptFailed(ln *listener, errno syscall.Errno) {
 	l.stats.Refused[RefusedAccept]++
 	switch errno {
 	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
-		l.pauseAccept(ln, ln.pause)
-		ln.pause = min(2*ln.pause, pauseMost)
-		ln.starved = true
-		l.srv.starved.Add(1)
-		l.srv.note(logAccept, slog.LevelWarn, "accepting paused", "addr", ln.addr, "err", errno)
+		l.starve(ln, errno)
 	default:
 		if !passing(errno) {
 			l.srv.fail(fmt.Errorf("poller: accept on %s: %w", ln.addr, errno))
 		}
 	}
+}
+
+// starve pauses a listener for want of descriptors or memory, each time for longer.
+func (l *loop) starve(ln *listener, err error) {
+	l.pauseAccept(ln, ln.pause)
+	ln.pause = min(2*ln.pause, pauseMost)
+	ln.starved = true
+	l.srv.starved.Add(1)
+	l.srv.note(logAccept, slog.LevelWarn, "accepting paused", "addr", ln.addr, "err", err)
 }
 
 // pauseAccept takes a listener out of the poller for a while.
@@ -246,7 +251,7 @@ func (l *loop) resumeAccept() {
 			l.srv.relief.Store(false)
 		}
 		if err := l.watch(ln.fd, unix.EPOLLIN); err != nil {
-			l.srv.fail(fmt.Errorf("poller: listener %s: %w", ln.addr, err))
+			l.starve(ln, err)
 		}
 	}
 }

@@ -126,9 +126,11 @@ func (l *loop) deliverTo(x letter) {
 	fd := int(x.to.FD)
 	s := l.table.at(fd)
 	alive := s.is(l) && s.generation() == x.to.Gen && !s.ws.Ended()
+	if x.kind == letterSend || x.kind == letterDo {
+		l.srv.posted.Add(int64(-letterSize - len(x.payload)))
+	}
 	switch x.kind {
 	case letterSend:
-		l.srv.posted.Add(int64(-letterSize - len(x.payload)))
 		if !alive {
 			l.stats.SendsRefused++
 			return

@@ -95,8 +95,8 @@ func TestHandle(t *testing.T) {
 	if err := h.Do(func(c *websocket.Conn) error { return c.Send(ws.OpText, []byte("second")) }); err != nil {
 		t.Fatal(err)
 	}
-	if n := l.srv.posted.Load(); n != letterSize+5 {
-		t.Errorf("%d bytes are in mailboxes, want a letter and 5", n)
+	if n := l.srv.posted.Load(); n != 2*letterSize+5 {
+		t.Errorf("%d bytes are in mailboxes, want two letters and 5", n)
 	}
 	if err := l.deliver(); err != nil {
 		t.Fatal(err)
@@ -151,14 +151,21 @@ func TestLettersAreBounded(t *testing.T) {
 	if err := h.Send(ws.OpBinary, nil); err != websocket.ErrBacklog {
 		t.Errorf("above the bound: %v, want ErrBacklog", err)
 	}
+	if err := h.Do(func(*websocket.Conn) error { return nil }); err != websocket.ErrBacklog {
+		t.Errorf("a function above the bound: %v, want ErrBacklog", err)
+	}
 	if n := l.srv.posted.Load(); n != letterSize+100 {
 		t.Errorf("%d bytes are posted, want a letter and 100", n)
 	}
 	_ = l.deliver()
-	if err := h.Send(ws.OpBinary, make([]byte, 1)); err != nil {
-		t.Errorf("after delivery: %v", err)
+	done := false
+	if err := h.Do(func(*websocket.Conn) error { done = true; return nil }); err != nil || l.srv.posted.Load() != letterSize {
+		t.Errorf("after delivery: %v, %d bytes posted, want a letter", err, l.srv.posted.Load())
 	}
 	_ = l.deliver()
+	if !done || l.srv.posted.Load() != 0 {
+		t.Errorf("done %t, %d bytes posted, want none", done, l.srv.posted.Load())
+	}
 }
 
 // TestLetterComesBack: what a loop that has ended does not take is not counted.

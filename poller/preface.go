@@ -71,6 +71,9 @@ func (l *loop) preface(p *identity, in []byte) (n int, client netip.AddrPort, er
 	}
 	c := l.srv.conf()
 	n, client, err = c.Preface(in)
+	if n < 0 || n > len(in) {
+		panic("poller: Config.Preface returned a length that is not of its input")
+	}
 	if err == nil && (n > c.MaxHead || n == 0 && len(in) >= c.MaxHead) {
 		err = errLongPreface
 	}

@@ -143,6 +143,22 @@ func TestPrefaceNothing(t *testing.T) {
 	}
 }
 
+// A Preface that says more than was there costs its own connection, as a panic does.
+func TestPrefaceOutOfRange(t *testing.T) {
+	for _, n := range []int{-1, 7} {
+		l := still(t, func(c *Config) {
+			prefaced(c)
+			c.Loops = 1
+			c.Preface = func([]byte) (int, netip.AddrPort, error) { return n, netip.AddrPort{}, nil }
+		})
+		c := connectTrusted(t, l)
+		c.sends([]byte("local\n"))
+		if c.ws.Upgraded() || l.stats.Rejected[websocket.RejectProxy] != 1 {
+			t.Errorf("%d of 6 bytes: got rejected %v, want 400", n, l.stats.Rejected)
+		}
+	}
+}
+
 // connectTrusted gives the loop a connection of a proxy that has sent nothing.
 func connectTrusted(t *testing.T, l *loop) stillConn {
 	t.Helper()

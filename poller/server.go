@@ -42,7 +42,7 @@ type Server struct {
 	addresses addresses
 	budget    budget
 	gate      gate
-	posted    atomic.Int64  // bytes of Handle.Send in mailboxes
+	posted    atomic.Int64  // bytes of Handle.Send and Do in mailboxes
 	away      atomic.Uint64 // times that a loop was away
 	refused   atomic.Int32  // connections above the cap, whose request will be refused
 	starved   atomic.Int32  // listeners that are paused

@@ -64,7 +64,7 @@ func (l *loop) step(t *session, to websocket.Handle) {
 	l.Free(t.raw)
 	t.raw = nil
 	l.interest.handed = true
-	_ = l.srv.steps.start(func() { // it is closed when the loops have ended
+	_ = l.srv.steps.start(func() { // never refused: the pool ends with its work (Server.finish)
 		t.step()
 		if l.mail.post(l, letter{kind: letterStepped, to: to, session: t}) != nil {
 			t.abandon()

@@ -99,6 +99,7 @@ func (h Handle) Send(op ws.OpCode, p []byte) error {
 }
 
 // Do has f run on the connection's loop, unless it ends before. ErrGone: it has.
+// ErrBacklog: the process holds too much already.
 func (h Handle) Do(f func(*Conn) error) error {
 	if h.loop == nil {
 		return ErrGone
