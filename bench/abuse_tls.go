@@ -190,19 +190,25 @@ func helloBurst(ctx context.Context, s *stage) error {
 	return nil
 }
 
-// openings are what a port of TLS gets from clients of other protocols, or of TLS
-// that is too old or broken, and the beginning of what it must answer: an alert,
-// or HTTP for who may be a browser.
-var openings = []struct{ first, answer string }{
-	{"GET /echo HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400 "},
-	{"\x80\x2e\x01\x03\x01\x00\x15", "HTTP/1.1 400 "},     // SSL 2.0
-	{"\x15\x03\x01\x00\x02\x02\x28", "HTTP/1.1 400 "},     // an alert
-	{"\x17\x03\x03\x00\x05hello", "HTTP/1.1 400 "},        // data, of no session
-	{"\x16\x03\x01\xff\xff", "\x15\x03"},                  // longer than a record may be
-	{"\x16\x03\x01\x00\x04\x01\x00\x00\x00", "\x15\x03"},  // a hello with nothing in it
-	{"\x16\x03\x01\x00\x05\x01\xff\xff\xff0", "\x15\x03"}, // one of 16 MiB
-	{string(clientHello(anybody(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }))), "\x15\x03"},
-	{string(clientHello(anybody(func(c *tls.Config) { c.NextProtos = []string{"h2"} }))), "\x15\x03"},
+// opening is how a client begins that a port of TLS cannot serve, and the beginning
+// of what it must answer: an alert, or HTTP for who may be a browser.
+type opening struct{ first, answer string }
+
+// openings are those of other protocols, and of TLS that is too old or broken.
+func openings() []opening {
+	old := clientHello(anybody(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }))
+	h2 := clientHello(anybody(func(c *tls.Config) { c.NextProtos = []string{"h2"} }))
+	return []opening{
+		{"GET /echo HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400 "},
+		{"\x80\x2e\x01\x03\x01\x00\x15", "HTTP/1.1 400 "},     // SSL 2.0
+		{"\x15\x03\x01\x00\x02\x02\x28", "HTTP/1.1 400 "},     // an alert
+		{"\x17\x03\x03\x00\x05hello", "HTTP/1.1 400 "},        // data, of no session
+		{"\x16\x03\x01\xff\xff", "\x15\x03"},                  // longer than a record may be
+		{"\x16\x03\x01\x00\x04\x01\x00\x00\x00", "\x15\x03"},  // a hello with nothing in it
+		{"\x16\x03\x01\x00\x05\x01\xff\xff\xff0", "\x15\x03"}, // one of 16 MiB
+		{string(old), "\x15\x03"},
+		{string(h2), "\x15\x03"},
+	}
 }
 
 // T3: clients that cannot be spoken to, and records that are not of the session.
@@ -211,14 +217,14 @@ func badTLS(ctx context.Context, s *stage) error {
 	if err != nil {
 		return err
 	}
-	begun := time.Now()
+	all, begun := openings(), time.Now()
 	for i, p := range peers {
-		p.write([]byte(openings[i%len(openings)].first), soon())
+		p.write([]byte(all[i%len(all)].first), soon())
 	}
 	refused := 0
 	for i, p := range peers {
 		p.more(soon())
-		refused += btoi(strings.HasPrefix(string(p.in), openings[i%len(openings)].answer))
+		refused += btoi(strings.HasPrefix(string(p.in), all[i%len(all)].answer))
 	}
 	s.all("refused, with an alert or 400", refused, s.n)
 	s.all("left", awaitAll(ctx, peers, begun.Add(clientPatience), (*peer).ended), 0)
