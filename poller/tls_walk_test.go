@@ -6,9 +6,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
+
+	"echogate/poller/websocket"
 )
 
 // This file is what the walk of a frame costs over TLS: system calls and
@@ -82,6 +85,30 @@ func TestTLSOneWrite(t *testing.T) {
 			flush(2)
 			c.wants(string(reply))
 		})
+	}
+}
+
+// A client whose only message leaves a backlog, and who then does nothing, is cut
+// after the stall time: the walk hands over what it cannot finish.
+func TestTLSWalkLeavesABacklog(t *testing.T) {
+	a := newAuthority(t)
+	l := still(t, limited(func(c *Config) { c.TLS, c.Limits.StallTimeout = a.server(), 3*time.Second }))
+	c := connectTLS(t, l, a.client())
+	c.shake(hello)
+	if err := unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 8<<10); err != nil {
+		t.Fatal(err)
+	}
+	frame, _ := maskedEcho(40 << 10)
+	c.say(string(frame))
+	c.arrives(c.out)
+	if !l.behind(c.slot) {
+		t.Fatal("there is no backlog")
+	}
+	for range 6 {
+		later(t, l, time.Second-tickTime)
+	}
+	if c.is(l) || l.stats.Closed[websocket.CauseSlowReader] != 1 {
+		t.Errorf("still there: %t; closed by cause: %v", c.is(l), l.stats.Closed)
 	}
 }
 

@@ -61,15 +61,11 @@ func (l *loop) awake(int, netpoll.IOEvent, netpoll.IOFlags) error {
 		_ = l.poll.Delete(l.interest.fd)
 	}
 	for {
-		wait := 0
-		if dozing && len(l.queue) == 0 {
-			wait = doze
-		}
 		if l.interest.handed { // it begins here, however busy the others are
 			l.interest.handed = false
 			runtime.Gosched()
 		}
-		n := epollWait(l.interest.fd, &l.interest.events, wait)
+		n := epollWait(l.interest.fd, &l.interest.events, l.nap(dozing))
 		if err := l.round(n); err != nil {
 			return err
 		}
@@ -87,6 +83,15 @@ func (l *loop) awake(int, netpoll.IOEvent, netpoll.IOFlags) error {
 			return nil
 		}
 	}
+}
+
+// nap is how long the next wait may last, in ms: while somebody in the queue waits
+// for a turn the loop only looks.
+func (l *loop) nap(dozing bool) int {
+	if !dozing || len(l.queue) > 0 {
+		return 0
+	}
+	return doze
 }
 
 // listen has netpoll watch the interest list.

@@ -83,6 +83,24 @@ func TestDoze(t *testing.T) {
 	}
 }
 
+// TestNap: a loop does not sleep while a connection waits for its turn.
+func TestNap(t *testing.T) {
+	l := still(t, nil)
+	c := open(t, l)
+	for _, x := range []struct {
+		dozing, queued bool
+		want           int
+	}{{true, false, doze}, {false, false, 0}, {true, true, 0}, {false, true, 0}} {
+		if x.queued {
+			l.requeue(c.fd, c.slot)
+		}
+		if got := l.nap(x.dozing); got != x.want {
+			t.Errorf("dozing %t, queued %t: got %d ms, want %d", x.dozing, x.queued, got, x.want)
+		}
+	}
+	l.takeTurns()
+}
+
 // TestBriskLoopLeavesRoom: jobs, the collector and all else run while every loop
 // dozes between two events, and a drain ends it.
 func TestBriskLoopLeavesRoom(t *testing.T) {
