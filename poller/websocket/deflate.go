@@ -72,6 +72,7 @@ type deflate struct {
 	writers [windowMost + 1]*flate.Writer // by the logarithm of the window that they keep to
 	out     []byte                        // what a writer writes to
 	reader  io.ReadCloser
+	into    []byte       // what it is inflating into; nil: it is not
 	in      bytes.Reader // what the reader reads: of this type, without a call for each byte
 }
 

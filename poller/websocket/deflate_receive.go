@@ -99,16 +99,15 @@ func (c *Conn) inflate(z []byte) (q []byte, err error) {
 	d.in.Reset(z)
 	defer d.in.Reset(nil)
 	q = c.loop.Alloc(min(inflateGuess*len(z)+64, most+1))
+	d.into = q
 	for range finalBlocks {
 		d.restart(q)
-		if q, err = c.block(d.reader, q, most); err != nil {
+		if q, err = c.block(d.reader, q, most); err != nil || ended(d.in.Len()) {
 			break
-		}
-		if ended(d.in.Len()) {
-			return q, nil
 		}
 		err = ErrDeflate
 	}
+	d.into = nil
 	return q, err
 }
 
@@ -149,5 +148,6 @@ func (c *Conn) block(r io.Reader, q []byte, most int) ([]byte, error) {
 func (c *Conn) enlarge(q []byte, most int) []byte {
 	b := append(c.loop.Alloc(min(inflateGuess*cap(q), most)), q...)
 	c.loop.Free(q)
+	c.deflate.into = b
 	return b
 }

@@ -3,7 +3,6 @@ package websocket
 import (
 	"bytes"
 	"compress/flate"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -343,28 +342,6 @@ func TestHooksWithoutDeflate(t *testing.T) {
 	p.feed([]byte(wsHead("/echo") + packedText(letters(1000))))
 	if closeFor(p.err).Code != 1002 || p.state.Messages != 0 {
 		t.Errorf("got %v, %d messages", p.err, p.state.Messages)
-	}
-}
-
-// A handler that fails while it has an inflated message leaves nothing behind.
-func TestDeflatePanic(t *testing.T) {
-	for name, message := range map[string]func(*Conn, ws.OpCode, []byte) error{
-		"panic": func(*Conn, ws.OpCode, []byte) error { panic("x") },
-		"error": func(*Conn, ws.OpCode, []byte) error { return errors.New("x") },
-		"use": func(c *Conn, _ ws.OpCode, p []byte) error { // a plain Route on a compressed connection
-			c.Use(&Route{Message: echoBack})
-			return firstOf(c.Send(ws.OpBinary, p), errors.New("x"))
-		},
-	} {
-		for _, in := range []string{packedText(letters(10_000)), split(0x41, packed(letters(100_000)), 5000)} {
-			p := deflating(t, Route{Message: message})
-			p.feed([]byte(in))
-			if got := closeFor(p.err).Code; got != 1011 || p.loop.buffers != 0 {
-				t.Errorf("%s: got %v, %d buffers are held", name, p.err, p.loop.buffers)
-			}
-			p.got(t)
-			p.end(t, ErrEOF)
-		}
 	}
 }
 

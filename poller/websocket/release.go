@@ -64,6 +64,10 @@ func (c *Conn) unfinished() {
 		c.loop.Free(c.current)
 		c.current = nil
 	}
+	if d := &c.deflate; d.into != nil { // the decompressor has panicked
+		c.loop.Free(d.into)
+		d.into, d.reader = nil, nil
+	}
 	c.unassembled()
 }
 
