@@ -244,7 +244,7 @@ func TestTinyFramesMakeShortTurns(t *testing.T) {
 		c.sends(empty[:1])
 		c.sends(slices.Concat(empty[1:], bytes.Repeat(empty, x.frames-1), empty[:1]))
 		c.receives()
-		if got := l.limit(c.slot, l.busyOf(c.slot)); got != x.want {
+		if got := l.limit(c.slot, l.busyOf(c.slot), 0); got != x.want {
 			t.Errorf("after %d messages the next read takes %d bytes at most, want %d", x.frames, got, x.want)
 		}
 		c.sends(empty[1:])

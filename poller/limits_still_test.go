@@ -68,7 +68,7 @@ func TestReadsAfterABacklog(t *testing.T) {
 	c := open(t, l)
 	reads := func(want int) {
 		t.Helper()
-		if got := l.limit(c.slot, l.busyOf(c.slot)); got != want {
+		if got := l.limit(c.slot, l.busyOf(c.slot), 0); got != want {
 			t.Errorf("the next read takes %d bytes at most, want %d", got, want)
 		}
 	}
@@ -114,5 +114,34 @@ func TestControlBudget(t *testing.T) {
 	end := c.want("one more", append(pongs, ws.OpClose)...)[most]
 	if code, _ := ws.ParseCloseFrameData(end.Payload); code != ws.StatusPolicyViolation {
 		t.Errorf("closed with %d, want 1008", code)
+	}
+}
+
+// TestReadsEndWhereFramesEnd: behind a large frame a read takes a whole number of
+// frames that are as long, whatever of the next one is kept. After a small frame, or
+// one that is read to where it stays, it takes what it took before.
+func TestReadsEndWhereFramesEnd(t *testing.T) {
+	l := still(t, limited(nil))
+	c := open(t, l)
+	c.sends([]byte{0x82})
+	for _, x := range []struct{ size, kept, want int }{
+		{100, 1, readBuffer - keptMax},
+		{128 << 10, 0, 6 * (14 + 128<<10)},
+		{128 << 10, 9, 6*(14+128<<10) - 9},
+		{65536, 1, 12*(14+65536) - 1},
+		{300 << 10, 1, readLong},
+	} {
+		// The first byte of the next frame is read with it: something is unfinished
+		// all the time, as in a stream.
+		b := append(masked(ws.OpBinary, make([]byte, x.size), true)[1:], 0x82)
+		for len(b) > 0 {
+			n := min(len(b), 60_000)
+			c.sends(b[:n])
+			c.receives()
+			b = b[n:]
+		}
+		if got := l.limit(c.slot, l.busyOf(c.slot), x.kept); got != x.want {
+			t.Errorf("after a frame of %d bytes, with %d kept, a read takes %d at most, want %d", x.size, x.kept, got, x.want)
+		}
 	}
 }

@@ -13,9 +13,13 @@ import (
 )
 
 const (
-	// readBuffer is what one read takes at most. It belongs to the loop, and
-	// only the pages that big reads touch become resident. Larger did not help.
+	// readBuffer is what one read takes as a rule. The buffer belongs to the loop,
+	// and only the pages that big reads touch become resident.
 	readBuffer = 512 << 10
+	// readStream is what one read takes at most of a connection whose last frame was
+	// large. With many of those the data has left the caches before its turn comes:
+	// a longer turn costs less for each byte.
+	readStream = 896 << 10
 	// readHead is what one read takes before the upgrade: no head is longer.
 	readHead = 16 << 10
 	// readLong is what one read takes at the start of a frame that will probably
@@ -95,7 +99,7 @@ type place struct {
 }
 
 func newLoop(s *Server, i int) (*loop, error) {
-	l := &loop{srv: s, table: s.table, tag: uint16(i + 1), tick: s.now(), buf: make([]byte, readBuffer), busys: make([]*busy, 1), timer: -1, wake: -1}
+	l := &loop{srv: s, table: s.table, tag: uint16(i + 1), tick: s.now(), buf: make([]byte, readStream), busys: make([]*busy, 1), timer: -1, wake: -1}
 	l.interest.fd, l.interest.spare = -1, runtime.GOMAXPROCS(0) > s.conf().Loops
 	l.wheel.at, l.wheel.last = l.link, l.tick
 	l.pool.regions.keep = s.conf().kept()
@@ -174,7 +178,7 @@ func (l *loop) event(fd int, ev uint32) error {
 		l.unusual(fd, s, ev)
 		return nil
 	}
-	room, up := l.buf, s.ws.Upgraded()
+	room, up := l.buf[:readBuffer], s.ws.Upgraded()
 	switch {
 	case !up:
 		room = room[:readHead]
@@ -297,7 +301,7 @@ func (l *loop) read(fd int, s *slot, sure bool) {
 		return
 	}
 	kept := l.unkeep(b)
-	room := l.buf[:kept+l.limit(s, b)]
+	room := l.buf[:kept+l.limit(s, b, kept)]
 	n, errno := recv(fd, &room[kept], len(room)-kept)
 	if errno != 0 || n <= 0 {
 		l.keep(fd, s, room[:kept])
@@ -313,8 +317,10 @@ func (l *loop) read(fd int, s *slot, sure bool) {
 	}
 }
 
-// limit is how much the next read takes.
-func (l *loop) limit(s *slot, b *busy) int {
+// limit is how much the next read takes behind what is kept. Large frames that
+// follow each other are mostly of one length: a read ends where one of them would,
+// since the part of a frame that is not whole has to be copied.
+func (l *loop) limit(s *slot, b *busy, kept int) int {
 	switch {
 	case !s.ws.Upgraded():
 		return readHead
@@ -322,6 +328,9 @@ func (l *loop) limit(s *slot, b *busy) int {
 		return readBacklog
 	case s.ws.Long():
 		return readLong
+	case b != nil && b.work.Stride() > 0:
+		most := readStream - keptMax
+		return most - most%b.work.Stride() - kept
 	}
 	return readBuffer - keptMax
 }
@@ -331,7 +340,7 @@ func (l *loop) limit(s *slot, b *busy) int {
 func (l *loop) readLarge(fd int, s *slot, b *busy, p []byte, all, sure bool) {
 	var behind []byte
 	if all {
-		behind = l.buf[:l.limit(s, b)]
+		behind = l.buf[:l.limit(s, b, 0)]
 	}
 	n, errno := l.vec.readv(fd, p, behind)
 	if errno != 0 || n <= 0 {

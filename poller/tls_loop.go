@@ -56,7 +56,7 @@ func (l *loop) readTLS(fd int, s *slot, b *busy, sure bool) {
 		return
 	}
 	kept := copy(l.sealing.in, t.raw)
-	room := l.sealing.in[kept:][:min(readSealed, l.limit(s, b))]
+	room := l.sealing.in[kept:][:min(readSealed, l.limit(s, b, 0))]
 	n, errno := recv(fd, &room[0], len(room))
 	if errno != 0 || n <= 0 {
 		l.nothingTLS(fd, s, b, n, errno)

@@ -10,6 +10,9 @@ import (
 // payload, so that a server's header can be written there.
 const headroom = 10
 
+// headerMost is the length of a client's longest header.
+const headerMost = 14
+
 // Errors in a header that ws.CheckHeader does not look for.
 const (
 	errLength    = ws.ProtocolError("frame length not in its shortest form")
@@ -109,7 +112,7 @@ func parseLength(b []byte, h *ws.Header) (n int, err error) {
 	if h.Length < 1<<16 {
 		return 0, errLength
 	}
-	return 14, nil
+	return headerMost, nil
 }
 
 // headerLen is the length of a server's header for a payload of n bytes.

@@ -43,15 +43,18 @@ func (c *Conn) unmask(in []byte, at, n int) (p []byte, plain int) {
 // unmaskLong is unmask for what vector code is faster with, and for a frame
 // whose front was unmasked when it came.
 func (c *Conn) unmaskLong(p, from []byte) (plain int) {
-	if &p[0] != &from[0] {
-		copy(p, from)
-	}
-	done := 0
+	moves, done := &p[0] != &from[0], 0
 	if w := c.work; w != nil {
 		done, w.done, w.checked = w.done, 0, 0
 	}
+	if moves {
+		copy(p[:done], from)
+	}
 	for at := done; at < len(p); at += chunk {
 		part := p[at:min(at+chunk, len(p))]
+		if moves {
+			copy(part, from[at:])
+		}
 		ws.Cipher(part, c.header.Mask, at)
 		if plain == at && c.header.OpCode == ws.OpText {
 			plain += ascii(part)

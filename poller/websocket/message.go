@@ -171,6 +171,7 @@ func (c *Conn) fragment(h *ws.Header) error {
 	}
 	w.inMessage = true
 	w.frame, w.left = *h, int(h.Length)
+	c.st.flags &^= flagLong
 	if w.left > longFrame {
 		c.st.flags |= flagLong
 	}

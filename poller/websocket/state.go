@@ -164,6 +164,15 @@ func (w *Work) Holds() bool { return w.message != nil || w.held > 0 }
 // Began is when the message under way began; false when none is.
 func (w *Work) Began() (time.Duration, bool) { return w.began, w.inMessage || w.left > 0 || w.done > 0 }
 
+// Stride is how long the last frame of the connection that had memory of its own
+// was on the wire, if that was from 64 to 256 KiB; else 0.
+func (w *Work) Stride() int {
+	if n := w.frame.Length; n >= tailMax && n <= longFrame {
+		return headerMost + int(n)
+	}
+	return 0
+}
+
 // Restart begins the time of the message under way anew at now: reading was
 // paused, which does not count.
 func (w *Work) Restart(now time.Duration) { w.began = now }
