@@ -41,7 +41,7 @@ var rules = []rule{
 		"the protocol does no I/O"},
 	{"poller/websocket", false, packages("crypto/tls", "crypto/x509"),
 		"encryption is the mover's; what a handler may know of it is strings"},
-	{"poller/websocket", false, packages("os", "sync", "log", "unsafe", "syscall", "runtime/cgo", "golang.org/x/sys"),
+	{"poller/websocket", false, packages("os", "sync", "log", "unsafe", "syscall", "runtime/cgo", "golang.org/x/sys/unix"),
 		"the protocol belongs to one goroutine, and has no side effects"},
 	{"poller/websocket", false, names("time", "Duration", "Nanosecond", "Microsecond", "Millisecond", "Second", "Minute", "Hour"),
 		"time is what the Loop says it is, so that tests set the clock by hand"},

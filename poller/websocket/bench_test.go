@@ -82,11 +82,17 @@ func BenchmarkHeader(b *testing.B) {
 	}
 }
 
-// BenchmarkUnmask has two floors: a plain copy, and the loop of RFC 6455 §5.3.
+// BenchmarkUnmask unmasks in place, and to the left as a reply is joined to the run,
+// beside what ws.Cipher needs for the same. It has two floors: a plain copy, and the
+// loop of RFC 6455 §5.3.
 func BenchmarkUnmask(b *testing.B) {
 	bySize(b, func(b *testing.B, n int) {
 		p, to := []byte(letters(n)), make([]byte, n)
-		measure(b, "cipher", n, func() { ws.Cipher(p, sampleMask, 0) })
+		moved := append(make([]byte, 4, 4+n), p...)
+		measure(b, "cipher", n, func() { cipher(p, p, sampleMask, 0) })
+		measure(b, "moved", n, func() { cipher(moved[:n], moved[4:], sampleMask, 0) })
+		measure(b, "gobwas", n, func() { ws.Cipher(p, sampleMask, 0) })
+		measure(b, "gobwas-moved", n, func() { copy(moved[:n], moved[4:]); ws.Cipher(moved[:n], sampleMask, 0) })
 		measure(b, "floor", n, func() { copy(to, p) })
 		measure(b, "naive", n, func() {
 			for i := range p {

@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"encoding/binary"
 	"math"
 	"unicode/utf8"
 
@@ -50,7 +51,7 @@ func (c *Conn) short(in []byte, at int) (n int, err error) {
 		to = c.runEnd + 2
 	}
 	p := in[to : to+size : to+size] // may lie over the header
-	seen := shift(p, b[6:n], [4]byte(b[2:6]))
+	seen := shift(p, b[6:n], binary.LittleEndian.Uint32(b[2:]))
 	if seen&topBits != 0 && first == wholeText && !utf8.Valid(p) {
 		return 0, ErrInvalidUTF8
 	}
@@ -91,7 +92,7 @@ func (c *Conn) keep(b []byte, n int) error {
 	if w.done == 0 {
 		w.began, w.checked = c.loop.Now(), 0 // which a message before it in this read has left
 	}
-	ws.Cipher(p[w.done:], h.Mask, w.done)
+	cipher(p[w.done:], p[w.done:], h.Mask, w.done)
 	w.done = len(p)
 	if h.OpCode != ws.OpText || h.Rsv != 0 { // what is compressed is no text yet
 		return nil
@@ -196,8 +197,8 @@ func (c *Conn) more(w *Work, b []byte) (n int, err error) {
 	if cap(w.message)-at < n {
 		c.grow(w, n)
 	}
-	w.message = append(w.message, b[:n]...)
-	return n, c.arrived(w, w.message[len(w.message)-n:])
+	w.message = w.message[:len(w.message)+n] // grow may have put the headroom there
+	return n, c.arrived(w, b[:n])
 }
 
 // longest is how much a message may have on the wire.
@@ -242,13 +243,15 @@ func (c *Conn) grow(w *Work, n int) {
 	w.message = m
 }
 
-// arrived takes p, the newest bytes of the message's memory: part of the frame
-// under way. When that ends the message it is delivered.
+// arrived takes p, part of the frame under way, to the end of the message's memory,
+// which has its length already; p may lie there. When that ends the message it is
+// delivered.
 func (c *Conn) arrived(w *Work, p []byte) error {
 	whole := w.payload()
 	for at := len(whole) - len(p); ; {
-		n := min(len(whole)-at, chunk)
-		ws.Cipher(whole[at:at+n], w.frame.Mask, int(w.frame.Length)-w.left)
+		n := min(len(p), chunk)
+		cipher(whole[at:at+n], p[:n], w.frame.Mask, int(w.frame.Length)-w.left)
+		p = p[n:]
 		at += n
 		w.left -= n
 		last := w.left == 0 && w.frame.Fin
