@@ -121,7 +121,9 @@ func TestControlBudget(t *testing.T) {
 // frames that are as long, whatever of the next one is kept. After a small frame, or
 // one that is read to where it stays, it takes what it took before.
 func TestReadsEndWhereFramesEnd(t *testing.T) {
-	l := still(t, limited(nil))
+	l := still(t, limited(func(c *Config) { // no reply: nothing is unsent
+		c.Routes = compiled(t, map[string]websocket.Route{"/echo": {Message: func(*websocket.Conn, ws.OpCode, []byte) error { return nil }}})
+	}))
 	c := open(t, l)
 	c.sends([]byte{0x82})
 	for _, x := range []struct{ size, kept, want int }{
@@ -129,7 +131,11 @@ func TestReadsEndWhereFramesEnd(t *testing.T) {
 		{128 << 10, 0, 6 * (14 + 128<<10)},
 		{128 << 10, 9, 6*(14+128<<10) - 9},
 		{65536, 1, 12*(14+65536) - 1},
-		{300 << 10, 1, readLong},
+		{256 << 10, 1, 3*(14+256<<10) - 1},
+		{290 << 10, 1, readLong},
+		{150 << 10, 1, 5*(14+150<<10) - 1},
+		{290 << 10, 1, readLong},
+		{100, 1, readBuffer - keptMax},
 	} {
 		// The first byte of the next frame is read with it: something is unfinished
 		// all the time, as in a stream.
