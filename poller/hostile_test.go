@@ -51,7 +51,7 @@ var hostiles = []hostile{
 	{"A5", 102, nil, playRefused("A5"), rejected(websocket.RejectMethod), 17, noise},
 	{"A6", 100, nil, playRefused("A6"), rejected(websocket.RejectOrigin), 100, noise},
 	{"A8", 100, nil, playRefused("A8"), rejected(websocket.RejectNotHTTP), 100, noise},
-	{"A9", 600, settings{"MaxHalfOpen": 200}, playHalfOpen, refusedFor(RefusedHalfOpen), 400, 600 << 10},
+	{"A9", 600, settings{"MaxHalfOpen": 200}, playHalfOpen, cutForRoom, 400, 600 << 10},
 	{"B1", 1000, nil, playDeclared, closed(websocket.CauseTooBig), 2, 1000 * 420},
 	{"B2", 20, settings{"Limits": settings{"MaxMessage": 64 << 10}}, playEndlessMessage, closed(websocket.CauseTooBig), 20, 20 * 128 << 10},
 	{"B3", 20, settings{"Limits": settings{"MaxFragments": 10_000}}, playFragments, closed(websocket.CauseFragments), 20, noise},
