@@ -20,7 +20,7 @@ import (
 func TestTLSHandshakeTimeout(t *testing.T) {
 	a := newAuthority(t)
 	const each, kinds = 40, 5
-	s := startTLS(t, a, map[string]websocket.Route{"/": echoing}, func(c *Config) { c.HandshakeTimeout = 500 * time.Millisecond })
+	s := startTLS(t, a, map[string]websocket.Route{"/": echoing}, func(c *Config) { c.HandshakeTimeout = 2 * time.Second })
 	warm := s.dialTLS(a.client(), "/")
 	warm.echo("all goroutines of the server run")
 	warm.tcp.Close()
