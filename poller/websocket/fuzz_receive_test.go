@@ -229,21 +229,27 @@ func FuzzUTF8(f *testing.F) {
 	})
 }
 
-// FuzzMask unmasks what arrives in pieces, against the loop of RFC 6455 §5.3.
+// FuzzMask unmasks what arrives in pieces and moves to the left, against the loop of
+// RFC 6455 §5.3.
 func FuzzMask(f *testing.F) {
-	f.Add([]byte(letters(100)), []byte{1, 2, 3, 4}, uint8(7))
-	f.Fuzz(func(t *testing.T, p, key []byte, step uint8) {
+	f.Add([]byte(letters(100)), []byte{1, 2, 3, 4}, uint8(7), uint8(0))
+	f.Add([]byte(greek+letters(1000)), []byte{1, 2, 3, 0x84}, uint8(200), uint8(4))
+	f.Fuzz(func(t *testing.T, p, key []byte, step, move uint8) {
 		var mask [4]byte
 		copy(mask[:], key)
 		frame := []byte(maskedWith(mask, firstBinary, string(p)))
-		got := frame[len(frame)-len(p):]
-		for at := 0; at < len(got); {
-			n := min(1+int(step), len(got)-at)
-			ws.Cipher(got[at:at+n], mask, at)
+		from := len(frame) - len(p)
+		to, seen := max(from-int(move), 0), uint64(0)
+		for at := 0; at < len(p); {
+			n := min(1+int(step), len(p)-at)
+			seen |= cipher(frame[to+at:to+at+n], frame[from+at:from+at+n], mask, at)
 			at += n
 		}
-		if !bytes.Equal(got, p) {
+		if got := frame[to : to+len(p)]; !bytes.Equal(got, p) {
 			t.Fatalf("got %x, want %x", got, p)
+		}
+		if wide := slices.ContainsFunc(p, func(b byte) bool { return b >= 0x80 }); wide && seen&topBits == 0 {
+			t.Fatalf("%x is taken for ASCII", p)
 		}
 	})
 }
