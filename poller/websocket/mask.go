@@ -34,14 +34,11 @@ func (c *Conn) unmask(in []byte, at, n int) (p []byte, plain int) {
 }
 
 // unmaskLong is unmask for a longer payload, or one whose front was unmasked when it
-// came.
+// came: such a frame is the first of its read, so it stays where it lies.
 func (c *Conn) unmaskLong(p, from []byte) (plain int) {
 	done := 0
 	if w := c.work; w != nil {
 		done, w.done, w.checked = w.done, 0, 0
-	}
-	if done > 0 && &p[0] != &from[0] {
-		copy(p[:done], from)
 	}
 	for at := done; at < len(p); at += chunk {
 		end := min(at+chunk, len(p))

@@ -142,6 +142,25 @@ func TestFilledFails(t *testing.T) {
 	p.end(t, ErrReset)
 }
 
+// Text that comes whole is looked at in pieces while it is unmasked: one that is ASCII
+// says nothing of those in front of it, and a rune may lie over two.
+func TestSpoiledInOneRead(t *testing.T) {
+	const size = 3*chunk + 100
+	for _, at := range []int{0, chunk - 1, chunk, 2*chunk + 7, size - 2} {
+		for put, want := range map[string]string{"\xff": closed(1007, "invalid UTF-8"), "\u03ba": ""} {
+			message := letters(at) + put + letters(size-at-len(put))
+			if want == "" {
+				want = echoed(message)
+			}
+			p := limited(t, Limits{})
+			if p.feed([]byte(text(message))); string(p.out) != want {
+				t.Errorf("%q at %d: got %v, %s", put, at, p.err, brief(p.out))
+			}
+			p.end(t, ErrReset)
+		}
+	}
+}
+
 // A large reply is sent from the message's own memory and goes alone; Flush
 // sends what there is so far.
 func TestFlush(t *testing.T) {
